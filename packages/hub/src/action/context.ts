@@ -1,0 +1,63 @@
+import type { Clock } from '@bursar/kit/clock.ts'
+import type { Http } from '@bursar/kit/http.ts'
+import type { Ids } from '@bursar/kit/ids.ts'
+import type { Random } from '@bursar/kit/random.ts'
+import type { Database, Tx } from '#db/database.ts'
+
+/** Encrypts what must not lie open in the database. `aad` ties a value to its row, so it cannot be moved. */
+export interface Secrets {
+  seal(plain: string, aad: string): Buffer
+  open(sealed: Buffer, aad: string): string
+}
+
+export interface Log {
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void
+  error(message: string, facts?: Readonly<Record<string, unknown>>): void
+}
+
+/** What one process has: built once in main/build.ts, handed to everything. */
+export type App = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: Ids
+  readonly db: Database
+  readonly http: Http
+  readonly secrets: Secrets
+  readonly log: Log
+  /** Names this process among its peers; its leases carry it. */
+  readonly node: string
+  /** Where the outside world reaches us, without a trailing slash. */
+  readonly publicUrl: string
+  /** True for the simulated school: loopback addresses are allowed and the sandbox answers. */
+  readonly demo: boolean
+  /** Signs one-time links. */
+  readonly linkKey: string
+}
+
+/** Who asks. `system` is the program itself: a job, a schedule. */
+export type Actor =
+  | { readonly kind: 'key'; readonly id: string; readonly name: string }
+  | { readonly kind: 'system'; readonly name: string }
+
+/** What an action or a job sees: the process, the tenant and who asks. */
+export type Ctx = App & {
+  readonly organization: string
+  readonly actor: Actor
+  /** One id from the first webhook to the last platform call. */
+  readonly traceId: string
+  /** True when everything will be rolled back: nothing outside may be called. */
+  readonly dryRun: boolean
+}
+
+/** A transaction in the tenant of the context. */
+export const inTx = <T>(ctx: Pick<Ctx, 'db' | 'organization'>, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  ctx.db.tx({ organization: ctx.organization }, work)
+
+export const systemCtx = (app: App, organization: string, name: string, traceId?: string): Ctx => ({
+  ...app,
+  organization,
+  actor: { kind: 'system', name },
+  traceId: traceId ?? app.ids.next('trc'),
+  dryRun: false,
+})

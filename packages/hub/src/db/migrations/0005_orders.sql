@@ -1,0 +1,147 @@
+-- People as the hub knows them, and the identities they are known by. An address that nobody has proven yet is an
+-- identity of issuer urn:bursar:mailbox with proven_at null: a place to prepare a seat, never a way in.
+create table person (
+  id text primary key,
+  organization_id text not null references organization,
+  email text,
+  name text,
+  created_at timestamptz not null
+);
+create index person_by_organization on person (organization_id, id);
+create index person_by_email on person (organization_id, lower(email));
+select bursar_protect('person');
+
+create table identity (
+  organization_id text not null references organization,
+  issuer text not null,
+  subject text not null,
+  person_id text not null references person,
+  proven_at timestamptz,
+  created_at timestamptz not null,
+  primary key (organization_id, issuer, subject)
+);
+create index identity_by_person on identity (person_id);
+select bursar_protect('identity');
+
+create table "order" (
+  id text primary key,
+  organization_id text not null references organization,
+  connection_id text not null references connection,
+  -- The provider's own names of this purchase. Each belongs to one order for ever.
+  checkout_id text,
+  payment_id text,
+  subscription_id text,
+  state text not null check (state in ('pending', 'awaiting_funds', 'paid', 'partially_refunded', 'refunded', 'disputed', 'canceled', 'expired')),
+  -- What must be looked at by a person before the order is whole; null when nothing.
+  issue text check (issue in ('price_unknown', 'metadata_mismatch', 'refund_unattributed', 'no_email', 'livemode_mismatch', 'amount_mismatch')),
+  issue_detail text,
+  person_id text references person,
+  email text,
+  currency text,
+  amount bigint not null default 0,
+  amount_refunded bigint not null default 0,
+  livemode boolean not null,
+  metadata jsonb not null default '{}',
+  claim_secret_hash bytea,
+  revision bigint not null default 1,
+  created_at timestamptz not null,
+  paid_at timestamptz,
+  updated_at timestamptz not null,
+  unique (connection_id, checkout_id),
+  unique (connection_id, payment_id),
+  unique (connection_id, subscription_id)
+);
+create index order_by_organization on "order" (organization_id, created_at desc, id desc);
+create index order_by_email on "order" (organization_id, lower(email));
+create index order_by_person on "order" (person_id);
+create index order_with_issue on "order" (organization_id, id) where issue is not null;
+select bursar_protect('"order"');
+
+create table order_line (
+  id text primary key,
+  organization_id text not null references organization,
+  order_id text not null references "order",
+  external_id text not null,
+  description text not null,
+  price_external_id text,
+  product_version_id text references product_version,
+  quantity int not null,
+  amount bigint not null,
+  tax bigint not null,
+  amount_refunded bigint not null default 0,
+  unique (order_id, external_id)
+);
+select bursar_protect('order_line');
+
+create table refund (
+  id text primary key,
+  organization_id text not null references organization,
+  order_id text not null references "order",
+  connection_id text not null references connection,
+  external_id text not null,
+  amount bigint not null,
+  currency text not null,
+  state text not null check (state in ('pending', 'succeeded', 'failed', 'canceled', 'requires_action')),
+  reason text,
+  -- {"<order line id>": "<amount>"}; null while nobody knows which lines it pays back.
+  allocation jsonb,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  unique (connection_id, external_id)
+);
+create index refund_by_order on refund (order_id);
+select bursar_protect('refund');
+
+create table dispute (
+  id text primary key,
+  organization_id text not null references organization,
+  order_id text not null references "order",
+  connection_id text not null references connection,
+  external_id text not null,
+  amount bigint not null,
+  currency text not null,
+  state text not null check (state in ('inquiry', 'open', 'won', 'lost')),
+  provider_state text not null,
+  funds_withdrawn boolean not null,
+  reason text not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  unique (connection_id, external_id)
+);
+create index dispute_by_order on dispute (order_id);
+select bursar_protect('dispute');
+
+create table subscription (
+  id text primary key,
+  organization_id text not null references organization,
+  order_id text not null references "order",
+  connection_id text not null references connection,
+  external_id text not null,
+  state text not null,
+  paid_until timestamptz,
+  past_due_since timestamptz,
+  cancel_at timestamptz,
+  ended_at timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  unique (connection_id, external_id)
+);
+create index subscription_by_order on subscription (order_id);
+select bursar_protect('subscription');
+
+-- One row per paid invoice: a renewal extends access once, however often it is told.
+create table invoice (
+  id text primary key,
+  organization_id text not null references organization,
+  subscription_id text not null references subscription,
+  connection_id text not null references connection,
+  external_id text not null,
+  state text not null,
+  amount bigint not null,
+  currency text not null,
+  period_end timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  unique (connection_id, external_id)
+);
+select bursar_protect('invoice');
