@@ -25,6 +25,15 @@ export const systemClock: Clock = {
     }),
 }
 
+/**
+ * Calls `fire` after `ms` of real time, whatever any `Clock` says, and returns the way to call it off. Only for the
+ * network, where waiting is real even in a replay; everything else sleeps on its `Clock`.
+ */
+export function startRealDeadline(ms: number, fire: () => void): () => void {
+  const timer = setTimeout(fire, ms)
+  return () => clearTimeout(timer)
+}
+
 export interface VirtualClock extends Clock {
   /** Moves time forward and wakes, in order, every sleeper whose moment has come. */
   advance(ms: number): Promise<void>
