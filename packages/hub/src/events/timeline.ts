@@ -1,0 +1,96 @@
+import type { Instant } from '@bursar/kit/clock.ts'
+import type { Ctx } from '#action/context.ts'
+import type { Tx } from '#db/database.ts'
+import { json, sql, ts } from '#db/sql.ts'
+
+/**
+ * Every kind of entry a timeline can show, with the facts it carries. Amounts are minor units. No secrets and no
+ * message texts of learners: an operator reads this aloud on the phone.
+ */
+export type TimelineData = {
+  'event.received': { eventId: string; provider: string; type: string; externalId: string }
+  'order.created': { amount: bigint; currency: string | null; checkoutId?: string | null }
+  'order.paid': { amount: bigint; currency: string | null; paymentId?: string | null }
+  'order.awaiting_funds': { reason: string }
+  'order.canceled': { reason: string }
+  'order.expired': { reason?: string }
+  'order.issue': { issue: string; detail?: string | null }
+  'order.resolved': { issue: string; how: string }
+  'order.claimed': { how: string }
+  'refund.recorded': { refundId: string; amount: bigint; currency: string; state: string; reason?: string | null }
+  'dispute.opened': { disputeId: string; amount: bigint; currency: string; state: string; reason: string }
+  'dispute.closed': { disputeId: string; state: 'won' | 'lost'; providerState: string }
+  'subscription.changed': { subscriptionId: string; state: string; paidUntil?: Instant | null }
+  'invoice.paid': { invoiceId: string; amount: bigint; currency: string; periodEnd?: Instant | null }
+  'invoice.failed': { invoiceId: string; attempts: number; nextAttemptAt?: Instant | null }
+  'entitlement.granted': { entitlementId: string; courseId: string; source: string; endsAt?: Instant | null }
+  'entitlement.suspended': { entitlementId: string; courseId: string; reason: string }
+  'entitlement.resumed': { entitlementId: string; courseId: string; reason: string }
+  'entitlement.revoked': { entitlementId: string; courseId: string; reason: string }
+  'entitlement.extended': { entitlementId: string; courseId: string; endsAt: Instant | null }
+  'enrollment.wanted': { wanted: 'granted' | 'revoked'; revision: bigint; keptBecause?: readonly string[] }
+  'apply.started': { connectionId: string; wanted: 'granted' | 'revoked'; attempt: number }
+  'call.made': {
+    method: string
+    path: string
+    status: number | null
+    durationMs: number
+    failure?: { class: string; code: string; message: string } | null
+  }
+  'enrollment.opened': { connectionId?: string; confirmedBy?: string }
+  'enrollment.closed': { connectionId?: string; confirmedBy?: string }
+  'enrollment.waiting': { failure: string; nextTryAt: Instant | null; message: string }
+  'enrollment.stuck': { failure: string; message: string; needs: 'learner' | 'person' }
+  'breaker.opened': { connectionId: string; failure: string; until: Instant | null }
+  'breaker.closed': { connectionId: string; openedFor?: number }
+  'launch.minted': { expiresAt: Instant }
+  'launch.used': { linkId?: string }
+  note: { text: string; by: string }
+}
+
+export type TimelineKind = keyof TimelineData
+
+export type TimelineSubject = {
+  readonly orderId?: string | null
+  readonly personId?: string | null
+  readonly enrollmentId?: string | null
+}
+
+/** One entry: a kind, its data, and what it is about. */
+export type TimelineEntry = {
+  readonly [Kind in TimelineKind]: TimelineSubject & {
+    readonly kind: Kind
+    readonly data: Readonly<TimelineData[Kind]>
+  }
+}[TimelineKind]
+
+/**
+ * Writes entries in the transaction of the thing they tell, all in one statement. Ids count up within the process, so
+ * the order of the array is the order on the page.
+ */
+export async function record(
+  tx: Tx,
+  ctx: Pick<Ctx, 'ids' | 'organization' | 'traceId'>,
+  entries: readonly TimelineEntry[],
+): Promise<void> {
+  if (entries.length === 0) return
+  await tx.run(sql('timeline_record')`
+    insert into timeline_entry (id, organization_id, at, kind, trace_id, order_id, person_id, enrollment_id, data)
+    select id, ${ctx.organization}, ${ts(tx.now)}::timestamptz, kind, ${ctx.traceId}, order_id, person_id, enrollment_id, data
+    from unnest(
+      ${entries.map(() => ctx.ids.next('tle'))}::text[], ${entries.map((e) => e.kind)}::text[],
+      ${entries.map((e) => e.orderId ?? null)}::text[], ${entries.map((e) => e.personId ?? null)}::text[],
+      ${entries.map((e) => e.enrollmentId ?? null)}::text[], ${entries.map((e) => json(e.data))}::jsonb[]
+    ) as t (id, kind, order_id, person_id, enrollment_id, data)`)
+}
+
+export type TimelineRow = {
+  readonly id: string
+  readonly at: Instant
+  readonly kind: TimelineKind
+  readonly trace_id: string
+  readonly order_id: string | null
+  readonly person_id: string | null
+  readonly enrollment_id: string | null
+  readonly data: Readonly<Record<string, unknown>>
+}
