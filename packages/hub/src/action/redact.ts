@@ -1,0 +1,72 @@
+import { alternatives, type JsonSchema } from './schema.ts'
+
+export const masked = '[secret]'
+
+// A field so named is masked even where nobody marked it, and in details that have no schema.
+const namePattern = /(secret|password|token|credentials?|api_?key|authorization)$/i
+// A shorter text would blank out innocent words when it is looked for in a message.
+const scrubLengthMin = 6
+
+type Found = { readonly value: unknown; readonly secrets: readonly string[] }
+
+/**
+ * A value without its secrets: those the schema marks `secret: true` and those whose name says so. Also returns the
+ * texts that were taken out, to keep them out of messages (`scrub`).
+ */
+export function redact(value: unknown, schema: JsonSchema, instead: string | null = masked): Found {
+  const secrets: string[] = []
+  const hide = (at: unknown): unknown => {
+    if (at === null || at === undefined) return at
+    secrets.push(...textsIn(at))
+    return instead
+  }
+  const visit = (at: unknown, schemas: readonly JsonSchema[]): unknown => {
+    const known = schemas.flatMap((s) => alternatives(s, schema))
+    if (known.some((s) => s.secret === true)) return hide(at)
+    if (Array.isArray(at)) {
+      return at.map((item, i) =>
+        visit(
+          item,
+          known.flatMap((s) => s.prefixItems?.[i] ?? s.items ?? []),
+        ),
+      )
+    }
+    if (typeof at !== 'object' || at === null) return at
+    return Object.fromEntries(
+      Object.entries(at).map(([key, child]) => [
+        key,
+        namePattern.test(key) && typeof child !== 'boolean'
+          ? hide(child)
+          : visit(
+              child,
+              known.flatMap((s) => childOf(s, key)),
+            ),
+      ]),
+    )
+  }
+  return { value: visit(value, [schema]), secrets: secrets.filter((s) => s.length >= scrubLengthMin) }
+}
+
+const childOf = (schema: JsonSchema, key: string): readonly JsonSchema[] => {
+  const named = schema.properties !== undefined && Object.hasOwn(schema.properties, key) && schema.properties[key]
+  if (named) return [named]
+  return typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : []
+}
+
+const textsIn = (value: unknown): string[] => {
+  if (typeof value === 'string') return [value]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(textsIn)
+}
+
+/** The same value with every occurrence of these secrets masked. */
+export function scrub<T>(value: T, secrets: readonly string[]): T {
+  if (secrets.length === 0) return value
+  const visit = (at: unknown): unknown => {
+    if (typeof at === 'string') return secrets.reduce((text, secret) => text.replaceAll(secret, masked), at)
+    if (Array.isArray(at)) return at.map(visit)
+    if (typeof at !== 'object' || at === null) return at
+    return Object.fromEntries(Object.entries(at).map(([key, child]) => [key, visit(child)]))
+  }
+  return visit(value) as T
+}
