@@ -31,7 +31,11 @@ create table "order" (
   checkout_id text,
   payment_id text,
   subscription_id text,
-  state text not null check (state in ('pending', 'awaiting_funds', 'paid', 'partially_refunded', 'refunded', 'disputed', 'canceled', 'expired')),
+  state text not null check (state in ('pending', 'awaiting_funds', 'paid', 'partially_refunded', 'refunded', 'disputed', 'charged_back', 'canceled', 'expired')),
+  -- How far the payment form got, apart from the money: the money is paid_at.
+  form_state text not null default 'open' check (form_state in ('open', 'awaiting_funds', 'expired', 'failed')),
+  -- The provider's time of the newest statement about the form; older ones change nothing.
+  told_at timestamptz,
   -- What must be looked at by a person before the order is whole; null when nothing.
   issue text check (issue in ('price_unknown', 'metadata_mismatch', 'refund_unattributed', 'no_email', 'livemode_mismatch', 'amount_mismatch')),
   issue_detail text,
@@ -120,6 +124,7 @@ create table subscription (
   state text not null,
   paid_until timestamptz,
   past_due_since timestamptz,
+  told_at timestamptz,
   cancel_at timestamptz,
   ended_at timestamptz,
   created_at timestamptz not null,
