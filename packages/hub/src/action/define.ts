@@ -4,8 +4,11 @@ import { isScope, operatorScope } from './caller.ts'
 import type { Ctx } from './context.ts'
 import { type JsonSchema, schemaOf, secretsAreNullable } from './schema.ts'
 
-/** What a read or write sees: the context and the one transaction that the wrapper opened in the caller's tenant. */
-export type ActionCtx = Ctx & { readonly tx: Tx }
+/**
+ * What a read or write sees: the context, the one transaction that the wrapper opened in the caller's tenant, and what
+ * the caller may do, for actions that pass rights on.
+ */
+export type ActionCtx = Ctx & { readonly tx: Tx; readonly scopes: readonly string[] }
 
 type Common<I extends z.ZodObject, O extends z.ZodType> = {
   /** `slice.verb_words`; every door uses it. */

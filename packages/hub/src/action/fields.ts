@@ -1,4 +1,5 @@
 import type { Id } from '@bursar/kit/ids.ts'
+import { type Money, type MoneyJson, moneyFromJson, moneyToJson } from '@bursar/kit/money.ts'
 import { z } from 'zod'
 
 /** An id of ours with this prefix. */
@@ -21,6 +22,25 @@ export const instant = z.codec(z.iso.datetime(), z.number().int(), {
 export const integer = z.codec(z.string().regex(/^(0|-?[1-9]\d{0,17})$/), z.bigint(), {
   decode: (text) => BigInt(text),
   encode: (value) => value.toString(),
+})
+
+const moneyJson: z.ZodType<MoneyJson, MoneyJson> = z.object({
+  amount: z.string().regex(/^(0|-?[1-9]\d{0,17})$/),
+  currency: z.string().length(3),
+  exponent: z.number().int(),
+})
+
+/** Money: minor units as digits with currency and exponent on the wire, `Money` inside. */
+export const money = z.codec(moneyJson, z.custom<Money>(), {
+  decode: (value, ctx) => {
+    try {
+      return moneyFromJson(value)
+    } catch (error) {
+      ctx.issues.push({ code: 'custom', input: value, message: error instanceof Error ? error.message : 'not money' })
+      return z.NEVER
+    }
+  },
+  encode: moneyToJson,
 })
 
 /** Marks a field whose value must never reach the audit, a log or an error. */

@@ -13,38 +13,55 @@ type Found = { readonly value: unknown; readonly secrets: readonly string[] }
  * A value without its secrets: those the schema marks `secret: true` and those whose name says so. Also returns the
  * texts that were taken out, to keep them out of messages (`scrub`).
  */
-export function redact(value: unknown, schema: JsonSchema, instead: string | null = masked): Found {
+export function redact(value: unknown, schema: JsonSchema): Found {
   const secrets: string[] = []
   const hide = (at: unknown): unknown => {
     if (at === null || at === undefined) return at
     secrets.push(...textsIn(at))
-    return instead
+    return masked
   }
+  const named = (key: string, at: unknown) => namePattern.test(key) && typeof at !== 'boolean'
+  return { value: replace(value, schema, named, hide), secrets: secrets.filter((s) => s.length >= scrubLengthMin) }
+}
+
+/** A value in which each field that the schema marks `secret: true` is null. */
+export const withoutMarked = (value: unknown, schema: JsonSchema): unknown =>
+  replace(
+    value,
+    schema,
+    () => false,
+    () => null,
+  )
+
+function replace(
+  value: unknown,
+  root: JsonSchema,
+  isSecret: (key: string, at: unknown) => boolean,
+  hide: (at: unknown) => unknown,
+): unknown {
   const visit = (at: unknown, schemas: readonly JsonSchema[]): unknown => {
-    const known = schemas.flatMap((s) => alternatives(s, schema))
+    const known = schemas.flatMap((s) => alternatives(s, root))
     if (known.some((s) => s.secret === true)) return hide(at)
-    if (Array.isArray(at)) {
+    if (Array.isArray(at))
       return at.map((item, i) =>
         visit(
           item,
           known.flatMap((s) => s.prefixItems?.[i] ?? s.items ?? []),
         ),
       )
-    }
     if (typeof at !== 'object' || at === null) return at
-    return Object.fromEntries(
-      Object.entries(at).map(([key, child]) => [
-        key,
-        namePattern.test(key) && typeof child !== 'boolean'
-          ? hide(child)
-          : visit(
-              child,
-              known.flatMap((s) => childOf(s, key)),
-            ),
-      ]),
-    )
+    const visitField = ([key, child]: [string, unknown]) => [
+      key,
+      isSecret(key, child)
+        ? hide(child)
+        : visit(
+            child,
+            known.flatMap((s) => childOf(s, key)),
+          ),
+    ]
+    return Object.fromEntries(Object.entries(at).map(visitField))
   }
-  return { value: visit(value, [schema]), secrets: secrets.filter((s) => s.length >= scrubLengthMin) }
+  return visit(value, [root])
 }
 
 const childOf = (schema: JsonSchema, key: string): readonly JsonSchema[] => {
