@@ -70,18 +70,16 @@ export function storeBatch(events: readonly NewEvent[]): Statement {
       select id, organization_id, day, headers, substring(${Buffer.concat(column('body'))}::bytea from body_start for body_length)
       from fresh
     ), job as (
-      select count(*) as jobs from (
-        select array_agg((${inboundTask}::text, json_build_object('eventId', id, 'organization', organization_id), null,
-          null, null, id, null, null)::graphile_worker.job_spec) as specs
-        from fresh having count(*) > 0
-      ) as batch, graphile_worker.add_jobs(batch.specs)
+      select bursar_enqueue(jsonb_agg(jsonb_build_object('task', ${inboundTask}::text, 'key', id, 'runAt', received_at,
+        'payload', jsonb_build_object('eventId', id, 'organization', organization_id)))) as added
+      from fresh having count(*) > 0
     )
-    select (select jobs from job) as jobs, array(select id from fresh) as ids`
+    select array(select id from fresh) as ids, (select count(added) from job) as enqueued`
 }
 
 /** The ids among `events` that were new. */
 export async function insertBatch(db: Database, events: readonly NewEvent[]): Promise<ReadonlySet<string>> {
-  const rows = await db.direct<{ jobs: bigint; ids: string[] }>(storeBatch(events))
+  const rows = await db.direct<{ ids: string[] }>(storeBatch(events))
   return new Set(rows[0]?.ids ?? [])
 }
 
@@ -117,3 +115,48 @@ export const findEvent = (tx: Tx, id: string): Promise<EventRow | null> =>
 export const findPayload = (tx: Tx, event: Pick<EventRow, 'id' | 'payload_day'>): Promise<PayloadRow | null> =>
   tx.maybeOne<PayloadRow>(sql('inbound_payload_find')`
     select headers, body from inbound_payload where event_id = ${event.id} and day = ${event.payload_day}::date`)
+
+export type EventCount = {
+  readonly day: string
+  readonly type: string
+  readonly state: EventState
+  readonly events: bigint
+  readonly deliveries: bigint
+}
+
+// Types come from the sender, so there may be many; the console shows the largest groups of the newest days.
+const countRowsMax = 5_000
+
+export const countEvents = (tx: Tx, since: Instant, until: Instant): Promise<EventCount[]> =>
+  tx.many<EventCount>(sql('inbound_count')`
+    select payload_day as day, type, state, count(*) as events, sum(deliveries)::bigint as deliveries
+    from inbound_event
+    where received_at >= ${ts(since)}::timestamptz and received_at < ${ts(until)}::timestamptz
+    group by payload_day, type, state
+    order by payload_day desc, count(*) desc, type, state
+    limit ${countRowsMax}`)
+
+/** Rows that wait to be processed anew. Returns which of the ids exist. */
+export const setPending = (tx: Tx, ids: readonly string[]): Promise<{ id: string }[]> =>
+  tx.many<{ id: string }>(sql('inbound_set_pending')`
+    update inbound_event set state = 'pending', outcome = null, processed_at = null, attempts = 0, next_try_at = null
+    where id = any (${ids}::text[]) returning id`)
+
+/** Closes or postpones one event: the one place where its state changes after receipt. */
+export const recordOutcome = (
+  tx: Tx,
+  id: string,
+  to: { state: EventState; outcome: string; attempts: number; nextTryAt: Instant | null },
+): Promise<number> =>
+  tx.run(sql('inbound_record')`
+    update inbound_event set state = ${to.state}, outcome = ${to.outcome}, attempts = ${to.attempts},
+      next_try_at = ${ts(to.nextTryAt)}::timestamptz,
+      processed_at = ${to.state === 'pending' ? null : ts(tx.now)}::timestamptz
+    where id = ${id}`)
+
+/** Pending rows of all tenants that should have been tried before `before`. */
+export const overdue = (tx: Tx, before: Instant, limit: number): Promise<{ id: string; organization_id: string }[]> =>
+  tx.many(sql('inbound_overdue')`
+    select id, organization_id from inbound_event
+    where state = 'pending' and coalesce(next_try_at, received_at) < ${ts(before)}::timestamptz
+    order by coalesce(next_try_at, received_at) limit ${limit}`)

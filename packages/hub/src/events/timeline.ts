@@ -23,13 +23,13 @@ export type TimelineData = {
   'subscription.changed': { subscriptionId: string; state: string; paidUntil?: Instant | null }
   'invoice.paid': { invoiceId: string; amount: bigint; currency: string; periodEnd?: Instant | null }
   'invoice.failed': { invoiceId: string; attempts: number; nextAttemptAt?: Instant | null }
-  'entitlement.granted': { entitlementId: string; courseId: string; source: string; endsAt?: Instant | null }
-  'entitlement.suspended': { entitlementId: string; courseId: string; reason: string }
-  'entitlement.resumed': { entitlementId: string; courseId: string; reason: string }
-  'entitlement.revoked': { entitlementId: string; courseId: string; reason: string }
-  'entitlement.extended': { entitlementId: string; courseId: string; endsAt: Instant | null }
-  'enrollment.wanted': { wanted: 'granted' | 'revoked'; revision: bigint; keptBecause?: readonly string[] }
-  'apply.started': { connectionId: string; wanted: 'granted' | 'revoked'; attempt: number }
+  'entitlement.granted': EntitlementFacts
+  'entitlement.suspended': EntitlementFacts
+  'entitlement.resumed': EntitlementFacts
+  'entitlement.revoked': EntitlementFacts
+  'entitlement.extended': EntitlementFacts
+  'enrollment.wanted': { wanted: 'granted' | 'revoked'; courseId: string }
+  'apply.started': { connectionId: string; wanted: 'granted' | 'revoked'; attempt: number; uncertain: boolean }
   'call.made': {
     method: string
     path: string
@@ -46,6 +46,15 @@ export type TimelineData = {
   'launch.minted': { expiresAt: Instant }
   'launch.used': { linkId?: string }
   note: { text: string; by: string }
+}
+
+/** A reason for access changed: why, and until when it holds. */
+type EntitlementFacts = {
+  entitlementId: string
+  courseId: string
+  source: string
+  reason: string
+  endsAt: Instant | null
 }
 
 export type TimelineKind = keyof TimelineData
