@@ -87,6 +87,14 @@ export function badHeader(headers: Readonly<Record<string, string>> | undefined)
   return null
 }
 
+const dispatchOptions = (url: URL, request: HttpRequest, userAgent: string): Dispatcher.DispatchOptions => ({
+  origin: url.origin,
+  path: url.pathname + url.search,
+  method: request.method,
+  headers: { 'user-agent': userAgent, ...request.headers },
+  body: request.body ?? null,
+})
+
 /** Sends one request once, to an address the guard has let pass. */
 export function exchange(
   deps: { agent: Dispatcher; clock: Clock; userAgent: string },
@@ -147,15 +155,6 @@ export function exchange(
       onResponseError: (_controller, error) => lose(kindOf(error, controller !== null), describe(error)),
     }
 
-    deps.agent.dispatch(
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: { 'user-agent': deps.userAgent, ...request.headers },
-        body: request.body ?? null,
-      },
-      handler,
-    )
+    deps.agent.dispatch(dispatchOptions(url, request, deps.userAgent), handler)
   })
 }
