@@ -58,6 +58,8 @@ export type ActualGrant = {
   readonly course: CourseRef
   readonly since: Instant | null
   readonly expiresAt: Instant | null
+  /** Open through another product (a bundle, a plan), not by a grant of its own. */
+  readonly indirect?: true
   readonly raw: unknown
 }
 
