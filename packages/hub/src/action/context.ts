@@ -1,3 +1,4 @@
+import type { TokenStore } from '@bursar/connectors/io.ts'
 import type { Clock } from '@bursar/kit/clock.ts'
 import type { Http } from '@bursar/kit/http.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
@@ -31,8 +32,10 @@ export type App = {
   readonly publicUrl: string
   /** True for the simulated school: loopback addresses are allowed and the sandbox answers. */
   readonly demo: boolean
-  /** Signs one-time links. */
-  readonly linkKey: string
+  /** Access tokens of platforms, kept in memory only. */
+  readonly tokens: TokenStore
+  /** How long a call may wait for its turn in the budget before its job is put back; 0 never waits. */
+  readonly budgetWaitMs: number
 }
 
 /** Who asks. `system` is the program itself: a job, a schedule. */
