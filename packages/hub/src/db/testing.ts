@@ -22,7 +22,13 @@ export type TestDatabase = {
  * Where scripts/test.ts puts the address of the run's cluster. Reading it here is the one exception to "the
  * environment is read in main/config.ts": a test file has no start-up of its own that could hand it in.
  */
-export const clusterVariable = 'BURSAR_TEST_CLUSTER'
+const clusterVariable = 'BURSAR_TEST_CLUSTER'
+
+/** The environment of a test run that uses this cluster. */
+export const clusterEnvironment = (clusterUrl: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  [clusterVariable]: clusterUrl,
+})
 
 // Any constant will do; it only has to be the same in every process that prepares the template.
 const templateLock = 7_216_403
