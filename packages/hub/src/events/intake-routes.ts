@@ -189,6 +189,10 @@ export function webhookRoutes(deps: WebhookOptions): FastifyPluginAsync & { read
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: webhookBodyMaxBytes }, (_request, body, done) =>
       done(null, body),
     )
+    // One id from the first byte to the last platform call; the server may have chosen it already.
+    scope.addHook('onRequest', async (request) => {
+      if (!isId(request.id, 'trc')) request.id = deps.app.ids.next('trc')
+    })
     for (const route of deps.routes) addRoute(scope, deps, refusals, route)
   }
   return Object.assign(plugin, { refusals })

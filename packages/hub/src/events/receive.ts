@@ -32,6 +32,7 @@ const queueMaxDefault = 5_000
 const queueBytesMax = 64 * 1024 * 1024
 const batchBytesMax = 8 * 1024 * 1024
 const retryAfterSeconds = 5
+const collisionsMax = 3
 // PostgreSQL cannot keep U+0000 in text.
 const nul = '\u0000'
 
@@ -39,6 +40,8 @@ type Waiting = { readonly delivery: Delivery; resolve(value: Accepted): void; re
 type Group = { event: NewEvent; waiting: Waiting[] }
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '')
+/** Two batches that waited for each other: PostgreSQL ended one, which may simply be sent again. */
+const isCollision = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error))
 /** SQLSTATE 22 (data) and 23 (constraint): this row, whenever it is sent. */
 const isRowFault = (error: unknown): boolean => /^2[23][0-9A-Z]{3}$/.test(codeOf(error))
 /** Faults of our SQL or its rights (42) are bugs; whatever else keeps a statement from running passes with time. */
@@ -103,14 +106,25 @@ export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, opt
     for (const w of rest) w.resolve('duplicate')
   }
 
+  const insert = async (groups: readonly Group[]): Promise<void> => {
+    for (let collisions = 0; ; collisions++) {
+      try {
+        const fresh = await insertBatch(
+          app.db,
+          groups.map((g) => g.event),
+        )
+        for (const group of groups) settle(group, fresh)
+        return
+      } catch (error) {
+        if (!isCollision(error) || collisions >= collisionsMax) throw error
+      }
+    }
+  }
+
   const write = async (batch: readonly Waiting[]): Promise<void> => {
     const groups = groupByKey(app, batch)
     try {
-      const fresh = await insertBatch(
-        app.db,
-        groups.map((g) => g.event),
-      )
-      for (const group of groups) settle(group, fresh)
+      await insert(groups)
     } catch (error) {
       if (groups.length > 1 && isRowFault(error)) return writeOneByOne(groups)
       reject(groups, error)
@@ -121,7 +135,7 @@ export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, opt
   const writeOneByOne = async (groups: readonly Group[]): Promise<void> => {
     for (const group of groups) {
       try {
-        settle(group, await insertBatch(app.db, [group.event]))
+        await insert([group])
       } catch (error) {
         reject([group], error)
       }
