@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +33,8 @@ process.exitCode = await runAll()
 
 async function runAll(): Promise<number> {
   const folder = await mkdtemp(path.join(tmpdir(), 'bursar-test-run-'))
+  // As root the server runs as another user, who must be able to walk through.
+  await chmod(folder, 0o711)
   const cluster = await startEmbedded({ folder, unsafe: true })
   try {
     await prepareTemplate(cluster.url)
