@@ -201,6 +201,8 @@ export interface PaymentConnector {
     secrets: readonly string[],
     now: Instant,
   ): { readonly ok: true; readonly event: VerifiedEvent } | { readonly ok: false; readonly reason: RefusalReason }
+  /** A delivery that was verified when it was stored; null when its bytes say nothing. */
+  parse(body: Buffer): VerifiedEvent | null
   /** The thing as it is now. `null` when the provider does not know it. */
   read(subject: Subject): Promise<Outcome<PaymentTruth | null>>
   /** Events since a moment, oldest first: finds what was never delivered. Stripe keeps 30 days. */

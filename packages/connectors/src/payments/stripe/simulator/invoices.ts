@@ -1,0 +1,224 @@
+import type Stripe from 'stripe'
+import { attempt, createPayment, type Method } from './payments.ts'
+import { emit, idOf, newId, type World } from './world.ts'
+
+export type InvoiceLineInput = {
+  readonly item: Stripe.SubscriptionItem
+  readonly amount: number
+  readonly start: number
+  readonly end: number
+}
+
+export type InvoiceInput = {
+  readonly customer: Stripe.Customer
+  readonly subscription: Stripe.Subscription
+  readonly reason: Stripe.Invoice.BillingReason
+  readonly lines: readonly InvoiceLineInput[]
+  readonly at: number
+}
+
+const invoiceLine = (world: World, input: InvoiceInput, invoice: string, line: InvoiceLineInput) =>
+  ({
+    id: newId(world, 'il'),
+    object: 'line_item',
+    amount: line.amount,
+    currency: input.subscription.currency,
+    description: `${line.item.quantity ?? 1} × ${world.products.get(idOf(line.item.price.product) ?? '')?.name ?? 'Course'}`,
+    discount_amounts: [],
+    discountable: true,
+    discounts: [],
+    invoice,
+    livemode: world.livemode,
+    metadata: {},
+    parent: {
+      invoice_item_details: null,
+      subscription_item_details: {
+        invoice_item: null,
+        proration: false,
+        proration_details: null,
+        subscription: input.subscription.id,
+        subscription_item: line.item.id,
+      },
+      type: 'subscription_item_details',
+    },
+    period: { start: line.start, end: line.end },
+    pretax_credit_amounts: [],
+    pricing: {
+      price_details: { price: line.item.price.id, product: idOf(line.item.price.product) ?? '' },
+      unit_amount_decimal: line.item.price.unit_amount_decimal,
+      type: 'price_details',
+    },
+    quantity: line.item.quantity ?? 1,
+    quantity_decimal: null,
+    subscription: input.subscription.id,
+    subtotal: line.amount,
+    taxes: [],
+  }) satisfies Stripe.InvoiceLineItem
+
+/** A finalized invoice of a subscription's period, open until it is paid. */
+export function createInvoice(world: World, input: InvoiceInput): Stripe.Invoice {
+  const id = newId(world, 'in')
+  const lines = input.lines.map((line) => invoiceLine(world, input, id, line))
+  const total = lines.reduce((sum, line) => sum + line.amount, 0)
+  const invoice = {
+    id,
+    object: 'invoice',
+    account_country: 'US',
+    account_name: 'Simulated school',
+    account_tax_ids: null,
+    amount_due: total,
+    amount_overpaid: 0,
+    amount_paid: 0,
+    amount_remaining: total,
+    amount_shipping: 0,
+    application: null,
+    attempt_count: 0,
+    attempted: false,
+    auto_advance: true,
+    automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+    automatically_finalizes_at: null,
+    billing_reason: input.reason,
+    collection_method: 'charge_automatically',
+    created: input.at,
+    currency: input.subscription.currency,
+    custom_fields: null,
+    customer: input.customer.id,
+    customer_account: null,
+    customer_address: null,
+    customer_email: input.customer.email,
+    customer_name: input.customer.name ?? null,
+    customer_phone: null,
+    customer_shipping: null,
+    customer_tax_exempt: 'none',
+    customer_tax_ids: [],
+    default_payment_method: null,
+    default_source: null,
+    default_tax_rates: [],
+    description: null,
+    discounts: [],
+    due_date: null,
+    effective_at: input.at,
+    ending_balance: 0,
+    footer: null,
+    from_invoice: null,
+    hosted_invoice_url: `${world.baseUrl}/i/${id}`,
+    invoice_pdf: null,
+    issuer: { type: 'self' },
+    last_finalization_error: null,
+    latest_revision: null,
+    lines: { object: 'list', data: lines, has_more: false, url: `/v1/invoices/${id}/lines` },
+    livemode: world.livemode,
+    metadata: {},
+    next_payment_attempt: null,
+    number: `SIM-${String(world.invoices.size + 1).padStart(4, '0')}`,
+    on_behalf_of: null,
+    parent: {
+      quote_details: null,
+      subscription_details: { metadata: { ...input.subscription.metadata }, subscription: input.subscription.id },
+      type: 'subscription_details',
+    },
+    payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+    period_end: input.at,
+    period_start: input.subscription.items.data[0]?.current_period_start ?? input.at,
+    post_payment_credit_notes_amount: 0,
+    pre_payment_credit_notes_amount: 0,
+    receipt_number: null,
+    rendering: null,
+    shipping_cost: null,
+    shipping_details: null,
+    starting_balance: 0,
+    statement_descriptor: null,
+    status: 'open',
+    status_transitions: { finalized_at: input.at, marked_uncollectible_at: null, paid_at: null, voided_at: null },
+    subtotal: total,
+    subtotal_excluding_tax: total,
+    test_clock: input.subscription.test_clock,
+    total,
+    total_discount_amounts: [],
+    total_excluding_tax: total,
+    total_pretax_credit_amounts: [],
+    total_taxes: [],
+    webhooks_delivered_at: null,
+  } satisfies Stripe.Invoice
+  world.invoices.set(id, invoice)
+  emit(world, 'invoice.created', invoice, null, input.at)
+  emit(world, 'invoice.finalized', invoice, null, input.at)
+  return invoice
+}
+
+function invoicePayment(world: World, invoice: Stripe.Invoice, payment: Stripe.PaymentIntent, at: number) {
+  const existing = [...world.invoicePayments.values()].find((p) => idOf(p.payment.payment_intent) === payment.id)
+  if (existing !== undefined) return existing
+  const created = {
+    id: newId(world, 'inpay'),
+    object: 'invoice_payment',
+    amount_paid: null,
+    amount_requested: invoice.amount_due,
+    created: at,
+    currency: invoice.currency,
+    invoice: invoice.id,
+    is_default: true,
+    livemode: world.livemode,
+    payment: { payment_intent: payment.id, type: 'payment_intent' },
+    status: 'open',
+    status_transitions: { canceled_at: null, paid_at: null },
+  } satisfies Stripe.InvoicePayment
+  world.invoicePayments.set(created.id, created)
+  return created
+}
+
+export const paymentsOf = (world: World, invoice: string): Stripe.InvoicePayment[] =>
+  [...world.invoicePayments.values()].filter((payment) => idOf(payment.invoice) === invoice)
+
+export const paymentIntentOf = (world: World, invoice: string): Stripe.PaymentIntent | null =>
+  world.payments.get(idOf(paymentsOf(world, invoice)[0]?.payment.payment_intent) ?? '') ?? null
+
+/** Collects an open invoice once. Says how it went; the invoice's own events are emitted here. */
+export function collect(
+  world: World,
+  invoice: Stripe.Invoice,
+  method: Method,
+  at: number,
+): 'paid' | 'processing' | 'failed' {
+  invoice.attempted = true
+  if (invoice.amount_due === 0) {
+    markPaid(world, invoice, at)
+    return 'paid'
+  }
+  const who = {
+    amount: invoice.amount_due,
+    currency: invoice.currency,
+    customer: idOf(invoice.customer),
+    email: invoice.customer_email,
+    name: invoice.customer_name,
+    metadata: {},
+    description: 'Subscription',
+    at,
+  }
+  const payment = paymentIntentOf(world, invoice.id) ?? createPayment(world, who)
+  invoicePayment(world, invoice, payment, at)
+  invoice.attempt_count += 1
+  attempt(world, payment, who, method)
+  if (method === 'card') {
+    markPaid(world, invoice, at)
+    return 'paid'
+  }
+  if (method === 'bank_debit') return 'processing'
+  return 'failed'
+}
+
+export function markPaid(world: World, invoice: Stripe.Invoice, at: number): void {
+  invoice.status = 'paid'
+  invoice.amount_paid = invoice.amount_due
+  invoice.amount_remaining = 0
+  invoice.next_payment_attempt = null
+  invoice.status_transitions.paid_at = at
+  for (const paid of paymentsOf(world, invoice.id)) {
+    paid.status = 'paid'
+    paid.amount_paid = invoice.amount_due
+    paid.status_transitions.paid_at = at
+    emit(world, 'invoice_payment.paid', paid, null, at)
+  }
+  emit(world, 'invoice.paid', invoice, null, at)
+  emit(world, 'invoice.payment_succeeded', invoice, null, at)
+}
