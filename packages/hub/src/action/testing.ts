@@ -57,7 +57,8 @@ export async function testApp(overrides: Partial<App> = {}): Promise<TestApp> {
     node: 'test',
     publicUrl: 'http://127.0.0.1',
     demo: true,
-    linkKey: 'k'.repeat(32),
+    tokens: { get: () => undefined, set: () => undefined },
+    budgetWaitMs: 0,
     ...overrides,
   }
   return {

@@ -1,0 +1,177 @@
+import type { CheckoutLine, CheckoutTruth } from '@bursar/connectors/payments/port.ts'
+import type { Ctx } from '#action/context.ts'
+import { offersOf, productOfMetadata } from '#catalog/products.ts'
+import type { Tx } from '#db/database.ts'
+import { record } from '#events/timeline.ts'
+import { ensureMailboxPerson } from '#identity/people.ts'
+import { reevaluate } from './evaluate.ts'
+import { applyPayment, savePaymentParts, takeSubscription } from './parts.ts'
+import { findOrder, insertLines, insertOrder, type NewLine, type OrderRow, orderLines, pinLine } from './store.ts'
+import type { Settled, Telling } from './telling.ts'
+
+const orderIdKey = 'hub_order_id'
+
+/** A checkout, as it is now or as a signed event states it. Makes the order when it is the first to tell of it. */
+export async function settleCheckout(tx: Tx, ctx: Ctx, truth: CheckoutTruth, telling: Telling): Promise<Settled> {
+  if (truth.mode === 'setup') return { outcome: 'unmatched', why: 'A setup checkout sells nothing.' }
+  const before = await orderFor(tx, ctx, truth, telling)
+  const told = applyCheckout(before, truth, telling)
+  const person =
+    told.paidAt === null || told.personId !== null || told.email === null
+      ? null
+      : await ensureMailboxPerson(
+          tx,
+          { ids: ctx.ids, organization: ctx.organization },
+          { email: told.email, name: truth.name },
+        )
+  const order = person === null ? told : { ...told, personId: person.id }
+  const { lines, issue } = await ensureLines(tx, ctx, order, truth)
+  const checked: OrderRow = issue === null ? order : { ...order, issue: issue.code, issueDetail: issue.detail }
+  if (truth.payment !== null && lines > 0) await savePaymentParts(tx, ctx, checked, truth.payment)
+  if (truth.subscription !== null) await takeSubscription(tx, ctx, checked, truth.subscription, telling)
+  return reevaluate(tx, ctx, checked, before)
+}
+
+/** The order of this checkout: known by its id, or made by us before Stripe was asked, or new. */
+async function orderFor(tx: Tx, ctx: Ctx, truth: CheckoutTruth, telling: Telling): Promise<OrderRow> {
+  const keys = {
+    connectionId: telling.connectionId,
+    checkoutId: truth.externalId,
+    id: truth.metadata[orderIdKey] ?? null,
+  }
+  const known = await findOrder(tx, keys)
+  if (known !== null && (known.checkoutId === null || known.checkoutId === truth.externalId)) return known
+  const id = ctx.ids.next('ord')
+  const { connectionId } = telling
+  const made = await insertOrder(tx, ctx, {
+    id,
+    connectionId,
+    checkoutId: truth.externalId,
+    livemode: truth.livemode,
+    createdAt: truth.createdAt,
+  })
+  const order = await findOrder(tx, { connectionId, checkoutId: truth.externalId })
+  if (order === null) throw new Error(`order of ${truth.externalId} vanished`)
+  if (made > 0)
+    await record(tx, ctx, [
+      {
+        kind: 'order.created',
+        orderId: id,
+        data: { amount: truth.amount, currency: truth.currency, checkoutId: truth.externalId },
+      },
+    ])
+  return order
+}
+
+/** What a checkout says about its order. Paid stays paid; an older statement about the form changes nothing. */
+export function applyCheckout(order: OrderRow, truth: CheckoutTruth, telling: Telling): OrderRow {
+  const paid = truth.state === 'complete' && truth.paid !== 'unpaid'
+  const older = telling.stated && order.toldAt !== null && telling.at < order.toldAt
+  const failed =
+    telling.type === 'checkout.session.async_payment_failed' ||
+    truth.payment?.state === 'failed' ||
+    truth.payment?.state === 'canceled'
+  const formState =
+    truth.state === 'expired'
+      ? 'expired'
+      : truth.state === 'open'
+        ? 'open'
+        : paid
+          ? order.formState
+          : failed
+            ? 'failed'
+            : 'awaiting_funds'
+  const next: OrderRow = {
+    ...order,
+    checkoutId: truth.externalId,
+    paymentId: order.paymentId ?? truth.paymentId,
+    subscriptionId: order.subscriptionId ?? truth.subscriptionId,
+    email: order.email ?? truth.email,
+    currency: truth.currency,
+    amount: order.paidAt === null ? truth.amount : order.amount,
+    paidAt: order.paidAt ?? (paid ? telling.at : null),
+    formState: older ? order.formState : formState,
+    toldAt: older ? order.toldAt : telling.at,
+    metadata: { ...truth.metadata, ...order.metadata },
+  }
+  return truth.payment === null || !paid ? next : applyPayment(next, truth.payment, telling)
+}
+
+type Lined = { readonly lines: number; readonly issue: { readonly code: string; readonly detail: string } | null }
+
+/** The lines, written once with the product as it was on sale then; lines of unknown prices are looked up again. */
+async function ensureLines(tx: Tx, ctx: Ctx, order: OrderRow, truth: CheckoutTruth): Promise<Lined> {
+  const known = await orderLines(tx, order.id)
+  if (known.length > 0) return { lines: known.length, issue: await pinUnknown(tx, order, known) }
+  if (order.paidAt === null) return { lines: 0, issue: null }
+  const stated = truth.lines ?? (await linesFromMetadata(tx, order, truth))
+  const offers = await offersOf(
+    tx,
+    order.connectionId,
+    stated.flatMap((l) => (l.priceId === null ? [] : [l.priceId])),
+  )
+  const byMetadata = await productOfMetadata(tx, order.connectionId, truth.metadata)
+  const single = stated.length === 1 ? byMetadata : null
+  const short = tooLittle(order, byMetadata)
+  const lines = stated.map(
+    (l): NewLine => ({
+      id: ctx.ids.next('oln'),
+      externalId: l.externalId,
+      description: l.description,
+      priceId: l.priceId,
+      productVersionId: offers.get(l.priceId ?? '')?.versionId ?? (short ? null : (single?.versionId ?? null)),
+      quantity: l.quantity,
+      amount: l.amount,
+      tax: l.tax,
+    }),
+  )
+  if (lines.length > 0) await insertLines(tx, ctx, order.id, lines)
+  return { lines: lines.length, issue: mismatch(order, lines, byMetadata) }
+}
+
+type MetadataOffer = { readonly versionId: string; readonly amount: bigint | null; readonly currency: string | null }
+
+/**
+ * Metadata is a hint. Where prices name the products it must agree with them; where it stands alone the operator has
+ * mapped it, and the amount paid must reach the product's own price.
+ */
+function mismatch(order: OrderRow, lines: readonly NewLine[], hint: MetadataOffer | null): Lined['issue'] {
+  if (hint === null) return null
+  if (lines.some((l) => l.productVersionId === hint.versionId)) return null
+  if (tooLittle(order, hint))
+    return { code: 'amount_mismatch', detail: 'Less was paid than the course named in the metadata costs.' }
+  return { code: 'metadata_mismatch', detail: 'The metadata names a course that this payment did not buy.' }
+}
+
+const tooLittle = (order: OrderRow, hint: MetadataOffer | null): boolean =>
+  hint !== null && hint.amount !== null && (hint.currency !== order.currency || order.amount < hint.amount)
+
+/** A snapshot carries no lines. With a mapped course in its metadata it is one line of the whole amount. */
+async function linesFromMetadata(tx: Tx, order: OrderRow, truth: CheckoutTruth): Promise<readonly CheckoutLine[]> {
+  const offer = await productOfMetadata(tx, order.connectionId, truth.metadata)
+  const whole: CheckoutLine = {
+    externalId: `${truth.externalId}:whole`,
+    priceId: null,
+    productId: null,
+    description: offer?.name ?? 'Checkout',
+    quantity: 1,
+    amount: truth.amount,
+    tax: truth.tax,
+  }
+  return [whole]
+}
+
+async function pinUnknown(tx: Tx, order: OrderRow, lines: Awaited<ReturnType<typeof orderLines>>): Promise<null> {
+  const unknown = lines.filter((l) => l.productVersionId === null && l.priceId !== null)
+  if (unknown.length === 0) return null
+  const offers = await offersOf(
+    tx,
+    order.connectionId,
+    unknown.flatMap((l) => (l.priceId === null ? [] : [l.priceId])),
+  )
+  for (const line of unknown) {
+    const offer = line.priceId === null ? undefined : offers.get(line.priceId)
+    if (offer !== undefined) await pinLine(tx, line.id, offer.versionId)
+  }
+  return null
+}

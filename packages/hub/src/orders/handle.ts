@@ -1,0 +1,108 @@
+import type { Failure } from '@bursar/connectors/failure.ts'
+import type { PaymentConnector, PaymentTruth, Subject, VerifiedEvent } from '@bursar/connectors/payments/port.ts'
+import { hour, minute, second } from '@bursar/kit/clock.ts'
+import { jitter } from '@bursar/kit/random.ts'
+import { type Ctx, inTx } from '#action/context.ts'
+import { openPayments } from '#catalog/open.ts'
+import { enqueue } from '#db/jobs/queue.ts'
+import { apply } from '#entitlements/apply.ts'
+import { applyJob } from '#entitlements/store.ts'
+import type { Handled, StoredEvent } from '#events/process.ts'
+import { record } from '#events/timeline.ts'
+import { settle } from './settle.ts'
+import type { Settled, Telling } from './telling.ts'
+
+// An order may be some seconds behind its first event, or, when its own event was lost, until the next sweep.
+const unmatchedWaitsMs = [2 * second, 10 * second, minute, 5 * minute, 20 * minute, hour, 3 * hour, 12 * hour]
+const readRetryMs = 20 * second
+
+/**
+ * One payment event to its end: read back what it is about, settle it, and open or close seats at once. The job that
+ * runs this is finished only when the platforms have been asked, so a crash in between runs it again.
+ */
+export async function handlePaymentEvent(ctx: Ctx, event: StoredEvent): Promise<Handled> {
+  if (event.connection === null || event.body === null)
+    return { state: 'ignored', outcome: 'The payload is no longer kept.' }
+  const connector = await openPayments(ctx, event.connection)
+  const verified = connector.parse(event.body)
+  if (verified === null) return { state: 'ignored', outcome: 'The payload says nothing readable.' }
+  const truths = await truthsOf(connector, verified)
+  if ('failure' in truths) return readAgain(ctx, truths.failure)
+  if (truths.found.length === 0) return { state: 'ignored', outcome: `${event.type} means nothing to an order.` }
+  const telling: Telling = {
+    connectionId: event.connection,
+    at: event.occurredAt ?? event.receivedAt,
+    stated: !connector.canRead,
+    type: event.type,
+    eventId: event.id,
+  }
+  const settled = await inTx(ctx, async (tx) => {
+    const all: Settled[] = []
+    for (const truth of truths.found) all.push(await settle(tx, ctx, truth, telling))
+    const orderId = all.find((s) => s.outcome === 'settled')?.orderId
+    if (orderId !== undefined) await record(tx, ctx, [received(event, orderId)])
+    return all
+  })
+  const accounts = [...new Set(settled.flatMap((s) => (s.outcome === 'settled' ? s.accounts : [])))]
+  for (const account of accounts) await open(ctx, account)
+  return verdict(ctx, event, settled)
+}
+
+const received = (event: StoredEvent, orderId: string) =>
+  ({
+    kind: 'event.received',
+    orderId,
+    data: { eventId: event.id, provider: event.provider, type: event.type, externalId: event.externalId },
+  }) as const
+
+type Truths = { readonly found: readonly PaymentTruth[] } | { readonly failure: Failure }
+
+/** What the event is about, as it is now. Without a key the signed snapshot is the best there is. */
+async function truthsOf(connector: PaymentConnector, event: VerifiedEvent): Promise<Truths> {
+  if (!connector.canRead) return { found: event.stated }
+  const found: PaymentTruth[] = []
+  for (const subject of inOrder(event.subjects)) {
+    const read = await connector.read(subject)
+    if (!read.ok) return { failure: read.failure }
+    if (read.value !== null) found.push(read.value)
+  }
+  return { found }
+}
+
+// An invoice extends a subscription, a refund belongs to a payment: the container first.
+const rank: Readonly<Record<Subject['kind'], number>> = {
+  checkout: 0,
+  subscription: 1,
+  payment: 2,
+  charge: 3,
+  invoice: 4,
+  refund: 5,
+  dispute: 6,
+}
+const inOrder = (subjects: readonly Subject[]) => [...subjects].sort((a, b) => rank[a.kind] - rank[b.kind])
+
+function readAgain(ctx: Ctx, failure: Failure): Handled {
+  if (failure.class === 'invalid') return { state: 'ignored', outcome: failure.message }
+  const frozen = failure.class === 'unavailable' || failure.class === 'rate_limited' || failure.class === 'unauthorized'
+  return {
+    state: 'retry',
+    at: ctx.clock.now() + Math.max(failure.retryAfterMs ?? 0, jitter(readRetryMs, ctx.random)),
+    outcome: failure.message,
+    frozen,
+  }
+}
+
+/** Opens in line; when somebody else works on this learner, leaves a poke behind. */
+async function open(ctx: Ctx, accountId: string): Promise<void> {
+  const applied = await apply(ctx, accountId)
+  if (applied.outcome === 'busy') await inTx(ctx, (tx) => enqueue(tx, [applyJob(ctx.organization, accountId)]))
+}
+
+function verdict(ctx: Ctx, event: StoredEvent, settled: readonly Settled[]): Handled {
+  const orders = settled.flatMap((s) => (s.outcome === 'settled' ? [s.orderId] : []))
+  if (orders.length > 0) return { state: 'done', outcome: `Settled ${[...new Set(orders)].join(', ')}.` }
+  const why = settled.flatMap((s) => (s.outcome === 'unmatched' ? [s.why] : [])).join(' ')
+  const wait = unmatchedWaitsMs[event.attempts]
+  if (wait === undefined) return { state: 'unmatched', outcome: why }
+  return { state: 'retry', at: ctx.clock.now() + jitter(wait, ctx.random), outcome: why }
+}

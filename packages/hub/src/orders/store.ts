@@ -1,0 +1,230 @@
+import type { DisputeTruth, InvoiceTruth, RefundTruth, SubscriptionTruth } from '@bursar/connectors/payments/port.ts'
+import type { Instant } from '@bursar/kit/clock.ts'
+import type { Ctx } from '#action/context.ts'
+import type { Tx } from '#db/database.ts'
+import { json, sql, ts } from '#db/sql.ts'
+import type { OrderState, RefundFacts } from './rules.ts'
+
+export type OrderRow = {
+  readonly id: string
+  readonly connectionId: string
+  readonly checkoutId: string | null
+  readonly paymentId: string | null
+  readonly subscriptionId: string | null
+  readonly state: OrderState
+  readonly formState: 'open' | 'awaiting_funds' | 'expired' | 'failed'
+  readonly toldAt: Instant | null
+  readonly issue: string | null
+  readonly issueDetail: string | null
+  readonly personId: string | null
+  readonly email: string | null
+  readonly currency: string | null
+  readonly amount: bigint
+  readonly amountRefunded: bigint
+  readonly paidAt: Instant | null
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export type OrderKeys = {
+  readonly connectionId: string
+  readonly id?: string | null
+  readonly checkoutId?: string | null
+  readonly paymentId?: string | null
+  readonly subscriptionId?: string | null
+}
+
+/** The order one of these names belongs to, locked until the transaction ends. */
+export const findOrder = (tx: Tx, keys: OrderKeys) =>
+  tx.maybeOne<OrderRow>(sql('order_find')`
+    select id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
+      subscription_id as "subscriptionId", state, form_state as "formState", told_at as "toldAt", issue,
+      issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
+      paid_at as "paidAt", metadata
+    from "order"
+    where connection_id = ${keys.connectionId} and id = coalesce(
+      (select id from "order" where connection_id = ${keys.connectionId} and checkout_id = ${keys.checkoutId ?? null}),
+      (select id from "order" where connection_id = ${keys.connectionId} and id = ${keys.id ?? null}),
+      (select id from "order" where connection_id = ${keys.connectionId} and payment_id = ${keys.paymentId ?? null}),
+      (select id from "order" where connection_id = ${keys.connectionId} and subscription_id = ${keys.subscriptionId ?? null}))
+    for update`)
+
+/** Inserts unless another transaction was quicker; the caller reads it back with findOrder either way. */
+export const insertOrder = (
+  tx: Tx,
+  ctx: Ctx,
+  order: {
+    id: string
+    connectionId: string
+    checkoutId: string | null
+    livemode: boolean
+    createdAt: Instant
+    claimSecretHash?: Buffer | null
+  },
+) =>
+  tx.run(sql('order_insert')`
+    insert into "order" (id, organization_id, connection_id, checkout_id, state, livemode, claim_secret_hash, created_at, updated_at)
+    values (${order.id}, ${ctx.organization}, ${order.connectionId}, ${order.checkoutId}, 'pending', ${order.livemode},
+      ${order.claimSecretHash ?? null}, ${ts(order.createdAt)}, ${ts(tx.now)})
+    on conflict do nothing`)
+
+/** Writes an order as it now is. */
+export const saveOrder = (tx: Tx, order: OrderRow) =>
+  tx.run(sql('order_save')`
+    update "order" set checkout_id = ${order.checkoutId}, payment_id = ${order.paymentId}, subscription_id = ${order.subscriptionId},
+      state = ${order.state}, form_state = ${order.formState}, told_at = ${ts(order.toldAt)}, issue = ${order.issue},
+      issue_detail = ${order.issueDetail}, person_id = ${order.personId}, email = ${order.email}, currency = ${order.currency},
+      amount = ${order.amount}, amount_refunded = ${order.amountRefunded}, paid_at = ${ts(order.paidAt)},
+      metadata = ${json(order.metadata)}, revision = revision + 1, updated_at = ${ts(tx.now)}
+    where id = ${order.id}`)
+
+export type LineRow = {
+  readonly id: string
+  readonly externalId: string
+  readonly description: string
+  readonly priceId: string | null
+  readonly productVersionId: string | null
+  readonly courseIds: readonly string[] | null
+  readonly quantity: number
+  readonly amount: bigint
+  readonly tax: bigint
+}
+
+export const orderLines = (tx: Tx, orderId: string) =>
+  tx.many<LineRow>(sql('order_lines')`
+    select l.id, l.external_id as "externalId", l.description, l.price_external_id as "priceId",
+      l.product_version_id as "productVersionId", v.course_ids as "courseIds", l.quantity, l.amount, l.tax
+    from order_line l left join product_version v on v.id = l.product_version_id
+    where l.order_id = ${orderId} order by l.id`)
+
+export type NewLine = Omit<LineRow, 'courseIds'>
+
+export const insertLines = (tx: Tx, ctx: Ctx, orderId: string, lines: readonly NewLine[]) =>
+  tx.run(sql('order_line_insert')`
+    insert into order_line (id, organization_id, order_id, external_id, description, price_external_id, product_version_id, quantity, amount, tax)
+    select l.id, ${ctx.organization}, ${orderId}, l.external_id, l.description, l.price_id, l.version_id, l.quantity, l.amount, l.tax
+    from unnest(${lines.map((l) => l.id)}::text[], ${lines.map((l) => l.externalId)}::text[], ${lines.map((l) => l.description)}::text[],
+      ${lines.map((l) => l.priceId)}::text[], ${lines.map((l) => l.productVersionId)}::text[], ${lines.map((l) => l.quantity)}::int[],
+      ${lines.map((l) => l.amount)}::bigint[], ${lines.map((l) => l.tax)}::bigint[])
+      as l(id, external_id, description, price_id, version_id, quantity, amount, tax)
+    on conflict (order_id, external_id) do nothing`)
+
+/** A line whose price was unknown when it was bought gets its product once somebody maps it. */
+export const pinLine = (tx: Tx, lineId: string, productVersionId: string) =>
+  tx.run(
+    sql(
+      'order_line_pin',
+    )`update order_line set product_version_id = ${productVersionId} where id = ${lineId} and product_version_id is null`,
+  )
+
+export type RefundRow = RefundFacts & { readonly externalId: string }
+
+export const refundsOf = async (tx: Tx, orderId: string): Promise<RefundRow[]> => {
+  const rows = await tx.many<Omit<RefundRow, 'allocation'> & { allocation: Record<string, string> | null }>(sql(
+    'refunds_of',
+  )`
+    select id, external_id as "externalId", amount, state, allocation from refund where order_id = ${orderId} order by created_at, external_id`)
+  return rows.map((r) => ({
+    ...r,
+    allocation:
+      r.allocation === null ? null : Object.fromEntries(Object.entries(r.allocation).map(([k, v]) => [k, BigInt(v)])),
+  }))
+}
+
+/** One row per refund for ever; its state follows the provider, its allocation stays once it is known. */
+export const saveRefund = (
+  tx: Tx,
+  ctx: Ctx,
+  orderId: string,
+  connectionId: string,
+  refund: RefundTruth,
+  allocation: Record<string, bigint> | null,
+) =>
+  tx.one<{ id: string; fresh: boolean }>(sql('refund_save')`
+    insert into refund (id, organization_id, order_id, connection_id, external_id, amount, currency, state, reason, allocation, created_at, updated_at)
+    values (${ctx.ids.next('rfd')}, ${ctx.organization}, ${orderId}, ${connectionId}, ${refund.externalId}, ${refund.amount},
+      ${refund.currency}, ${refund.state}, ${refund.reason}, ${allocation === null ? null : json(allocation)}, ${ts(refund.createdAt)}, ${ts(tx.now)})
+    on conflict (connection_id, external_id) do update set state = excluded.state, reason = coalesce(excluded.reason, refund.reason),
+      allocation = coalesce(refund.allocation, excluded.allocation), updated_at = excluded.updated_at
+    returning id, (xmax = 0) as fresh`)
+
+export const allocateByHand = (tx: Tx, refundId: string, allocation: Record<string, bigint>) =>
+  tx.run(
+    sql(
+      'refund_allocate',
+    )`update refund set allocation = ${json(allocation)}, updated_at = ${ts(tx.now)} where id = ${refundId}`,
+  )
+
+export type DisputeRow = { readonly externalId: string; readonly state: DisputeTruth['state'] }
+
+export const disputesOf = (tx: Tx, orderId: string) =>
+  tx.many<DisputeRow>(
+    sql(
+      'disputes_of',
+    )`select external_id as "externalId", state from dispute where order_id = ${orderId} order by created_at`,
+  )
+
+export const saveDispute = (tx: Tx, ctx: Ctx, orderId: string, connectionId: string, d: DisputeTruth) =>
+  tx.run(sql('dispute_save')`
+    insert into dispute (id, organization_id, order_id, connection_id, external_id, amount, currency, state, provider_state,
+      funds_withdrawn, reason, created_at, updated_at)
+    values (${ctx.ids.next('dsp')}, ${ctx.organization}, ${orderId}, ${connectionId}, ${d.externalId}, ${d.amount}, ${d.currency},
+      ${d.state}, ${d.providerState}, ${d.fundsWithdrawn}, ${d.reason}, ${ts(d.createdAt)}, ${ts(tx.now)})
+    on conflict (connection_id, external_id) do update set state = excluded.state, provider_state = excluded.provider_state,
+      amount = excluded.amount, funds_withdrawn = excluded.funds_withdrawn, updated_at = excluded.updated_at`)
+
+export type SubscriptionRow = {
+  readonly id: string
+  readonly externalId: string
+  readonly state: SubscriptionTruth['state']
+  readonly paidUntil: Instant | null
+  readonly pastDueSince: Instant | null
+  readonly endedAt: Instant | null
+  readonly toldAt: Instant | null
+}
+
+export const subscriptionOf = (tx: Tx, orderId: string) =>
+  tx.maybeOne<SubscriptionRow>(sql('subscription_of')`
+    select id, external_id as "externalId", state, paid_until as "paidUntil", past_due_since as "pastDueSince",
+      ended_at as "endedAt", told_at as "toldAt"
+    from subscription where order_id = ${orderId} order by created_at desc limit 1`)
+
+export const saveSubscription = (
+  tx: Tx,
+  ctx: Ctx,
+  order: { id: string; connectionId: string },
+  truth: SubscriptionTruth,
+  facts: { paidUntil: Instant | null; pastDueSince: Instant | null; toldAt: Instant },
+) =>
+  tx.run(sql('subscription_save')`
+    insert into subscription (id, organization_id, order_id, connection_id, external_id, state, paid_until, past_due_since, told_at,
+      cancel_at, ended_at, created_at, updated_at)
+    values (${ctx.ids.next('sub')}, ${ctx.organization}, ${order.id}, ${order.connectionId}, ${truth.externalId}, ${truth.state},
+      ${ts(facts.paidUntil)}, ${ts(facts.pastDueSince)}, ${ts(facts.toldAt)}, ${ts(truth.cancelAt)}, ${ts(truth.endedAt)},
+      ${ts(truth.createdAt)}, ${ts(tx.now)})
+    on conflict (connection_id, external_id) do update set state = excluded.state, told_at = excluded.told_at,
+      paid_until = greatest(subscription.paid_until, excluded.paid_until), past_due_since = excluded.past_due_since,
+      cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, updated_at = excluded.updated_at`)
+
+/** A paid invoice carries access to the end of its period, once. */
+export const extendSubscription = (tx: Tx, subscriptionId: string, paidUntil: Instant) =>
+  tx.run(sql('subscription_extend')`
+    update subscription set paid_until = greatest(paid_until, ${ts(paidUntil)}::timestamptz), updated_at = ${ts(tx.now)} where id = ${subscriptionId}`)
+
+export const saveInvoice = (
+  tx: Tx,
+  ctx: Ctx,
+  subscriptionId: string,
+  connectionId: string,
+  invoice: InvoiceTruth,
+  periodEnd: Instant | null,
+) =>
+  tx.one<{ was: string | null }>(sql('invoice_save')`
+    with before as (select state from invoice where connection_id = ${connectionId} and external_id = ${invoice.externalId}),
+    saved as (
+      insert into invoice (id, organization_id, subscription_id, connection_id, external_id, state, amount, currency, period_end, created_at, updated_at)
+      values (${ctx.ids.next('inv')}, ${ctx.organization}, ${subscriptionId}, ${connectionId}, ${invoice.externalId}, ${invoice.state},
+        ${invoice.amountPaid}, ${invoice.currency}, ${ts(periodEnd)}, ${ts(invoice.createdAt)}, ${ts(tx.now)})
+      on conflict (connection_id, external_id) do update set state = case when invoice.state = 'paid' then 'paid' else excluded.state end,
+        amount = greatest(invoice.amount, excluded.amount), period_end = coalesce(excluded.period_end, invoice.period_end), updated_at = excluded.updated_at
+      returning 1)
+    select (select state from before) as was from saved`)
