@@ -1,0 +1,32 @@
+/** One published number, beside the peer or the limit it was measured with in the same run. */
+export type Figure = {
+  /** Which command makes it: `ingest`. */
+  readonly bench: string
+  readonly figure: string
+  readonly value: number
+  readonly unit: string
+  /** What it is compared with; null when the goal is a plain number. */
+  readonly limit: number | null
+  /** value ÷ limit. */
+  readonly ratio: number | null
+  readonly goal: string
+  readonly holds: boolean
+}
+
+export type BenchOptions = {
+  /** Length of one measurement. */
+  readonly seconds: number
+  /** How often everything is measured; medians are told. */
+  readonly rounds: number
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5)
+
+/** The value below which a share `q` of the values lie; NaN of none. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+
+/** Three digits are what such measurements carry. */
+export const rounded = (value: number): number => Number(value.toPrecision(3))
