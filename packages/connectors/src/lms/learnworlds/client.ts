@@ -1,7 +1,10 @@
 import type { ConnectorIo } from '../../io.ts'
 import { catalogApi } from './api/catalog.ts'
+import { communityApi, schoolApi } from './api/community.ts'
 import { enrollmentApi, ssoApi } from './api/enrollment.ts'
+import { groupsApi, seatsApi } from './api/groups.ts'
 import { certificatesApi, learningApi } from './api/learning.ts'
+import { affiliatesApi, leadsApi, promotionsApi } from './api/marketing.ts'
 import { recordsApi } from './api/records.ts'
 import { createTransport } from './api/transport.ts'
 import { rolesApi, usersApi } from './api/users.ts'
@@ -28,6 +31,13 @@ export function clientFor(settings: Settings, io: ConnectorIo) {
     catalog: catalogApi(transport),
     certificates: certificatesApi(transport),
     records: recordsApi(transport),
+    groups: groupsApi(transport),
+    seats: seatsApi(transport),
+    leads: leadsApi(transport),
+    promotions: promotionsApi(transport),
+    affiliates: affiliatesApi(transport),
+    community: communityApi(transport),
+    school: schoolApi(transport),
   }
 }
 

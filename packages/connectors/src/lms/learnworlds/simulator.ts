@@ -1,10 +1,12 @@
-import type { Simulator } from '../../simulator/server.ts'
+import type { SimRoute, Simulator } from '../../simulator/server.ts'
 import { startSimulator } from '../../simulator/server.ts'
 import { catalogRoutes } from './simulator/catalog.ts'
 import { controlRoutes } from './simulator/control.ts'
 import { enrollmentRoutes } from './simulator/enrollment.ts'
 import { createGuard, createLimiter, tokenRoutes } from './simulator/gate.ts'
+import { groupRoutes } from './simulator/groups.ts'
 import { learningRoutes, settleJobs } from './simulator/learning.ts'
+import { officeRoutes } from './simulator/office.ts'
 import {
   defaults,
   defaultVariants,
@@ -13,6 +15,7 @@ import {
 } from './simulator/options.ts'
 import { recordRoutes } from './simulator/records.ts'
 import { missing } from './simulator/respond.ts'
+import { resultRoutes } from './simulator/results.ts'
 import { seed } from './simulator/seed.ts'
 import { ssoRoutes } from './simulator/sso.ts'
 import { emptyState, type School, type SchoolState } from './simulator/state.ts'
@@ -68,6 +71,19 @@ function snapshot(school: School, outbox: Outbox): LearnWorldsSnapshot {
   })
 }
 
+const routesOf = (school: School): SimRoute[] => [
+  ...tokenRoutes(school),
+  ...userRoutes(school),
+  ...enrollmentRoutes(school),
+  ...learningRoutes(school),
+  ...catalogRoutes(school),
+  ...recordRoutes(school),
+  ...resultRoutes(school),
+  ...groupRoutes(school),
+  ...officeRoutes(school),
+  ...ssoRoutes(school),
+]
+
 /** A LearnWorlds school on loopback: the API of its contract, its login links, its webhooks, and its quirks. */
 export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOptions): Promise<LearnWorldsSimulator> {
   const { clock, random } = options
@@ -101,15 +117,7 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
       name: 'learnworlds',
       clock,
       random,
-      routes: [
-        ...tokenRoutes(school),
-        ...userRoutes(school),
-        ...enrollmentRoutes(school),
-        ...learningRoutes(school),
-        ...catalogRoutes(school),
-        ...recordRoutes(school),
-        ...ssoRoutes(school),
-      ],
+      routes: routesOf(school),
       control: controlRoutes(school, outbox),
       guard: (request) => {
         settleJobs(school)

@@ -45,8 +45,10 @@ export async function readPage<T>(
   list: ListCall<T>,
   request: PageRequest = {},
 ): Promise<Outcome<Listed<T>>> {
-  const wrapped = z.looseObject({ data: z.array(list.item), meta })
-  const answer = z.union([wrapped, z.array(list.item).transform((data) => ({ data, meta: undefined }))])
+  const answer = z.preprocess(
+    (body) => (Array.isArray(body) ? { data: body } : body),
+    z.looseObject({ data: z.array(list.item), meta }),
+  )
   const size = request.itemsPerPage
   const sent = await transport.call({
     method: 'GET',

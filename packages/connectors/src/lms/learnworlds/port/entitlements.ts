@@ -18,16 +18,31 @@ import type { Context } from './context.ts'
 const owned: Outcome<GrantResult> = done({ state: 'active', already: true })
 const isFailure = (value: ProductRef | Failure): value is Failure => 'class' in value
 
+const notListed = learnWorldsFailure(
+  'conflict',
+  'owned_not_listed',
+  'The school says owned but does not list the product.',
+)
+const accessExpired = learnWorldsFailure(
+  'needs_person',
+  'access_expired',
+  'The learner owns the course but the access has run out. Extend it in LearnWorlds, or unenroll and grant again.',
+)
+
 /** "Already owned" is also said of access that has run out; then the learner stands outside, and we must not say yes. */
 async function confirmOpen(context: Context, request: GrantRequest): Promise<Outcome<GrantResult>> {
-  if (!context.settings.flags.checkOwnedIsOpen || request.course.kind !== 'course') return owned
-  const enrolled = await collect(context.client.learning.walkCourses(request.account))
+  const { client, settings, io } = context
+  if (!settings.flags.checkOwnedIsOpen) return owned
+  if (request.course.kind !== 'course') {
+    const products = await client.users.products(request.account)
+    if (!products.ok) return products
+    return products.value.items.some((p) => isSameProduct(p, request.course)) ? owned : failed(notListed)
+  }
+  const enrolled = await collect(client.learning.walkCourses(request.account))
   if (!enrolled.ok) return enrolled
   const entry = enrolled.value.find((e) => e.course.id === request.course.externalId)
-  const expired = entry?.expires != null && entry.expires <= context.io.clock.now()
-  if (!expired) return owned
-  const message = 'The learner owns the course but the access has run out. Unenroll and grant again, or extend it.'
-  return failed(learnWorldsFailure('needs_person', 'access_expired', message))
+  if (entry === undefined) return failed(notListed)
+  return entry.expires !== null && entry.expires <= io.clock.now() ? failed(accessExpired) : owned
 }
 
 /** The same 404 says "no such user" and "no such product". One read tells which. */
@@ -56,7 +71,8 @@ async function grant(context: Context, request: GrantRequest): Promise<Outcome<G
   if (request.uncertain) {
     const products = await client.users.products(request.account)
     if (!products.ok) return failed(await whatIsMissing(context, request, products.failure))
-    if (products.value.items.some((p) => isSameProduct(p, request.course))) return confirmOpen(context, request)
+    const listed = products.value.items.some((p) => isSameProduct(p, request.course))
+    if (listed) return request.course.kind === 'course' ? confirmOpen(context, request) : owned
   }
   const enrolled = await client.enrollment.enroll(request.account, {
     ...product,

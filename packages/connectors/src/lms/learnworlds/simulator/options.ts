@@ -26,6 +26,8 @@ export type SchoolVariants = {
   /** Whether unenrolling a bundle takes its courses away or leaves them as products of their own. */
   readonly bundleUnenroll: 'removes_courses' | 'keeps_courses'
   readonly putTags: 'replace' | 'merge'
+  /** Longer usernames are refused; null: any length. */
+  readonly usernameMax: number | null
   readonly firstRetryMs: number
 }
 
@@ -45,6 +47,7 @@ export const defaultVariants: SchoolVariants = {
   jobDelayMs: 2_000,
   bundleUnenroll: 'removes_courses',
   putTags: 'replace',
+  usernameMax: null,
   firstRetryMs: 60_000,
 }
 

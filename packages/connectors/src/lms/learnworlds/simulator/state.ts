@@ -105,7 +105,25 @@ export type SimGroup = {
   title: string
   courses: readonly string[]
   enrolls: boolean
+  /** Only for seat offerings. */
+  seats: number
   readonly users: Set<string>
+  readonly created: number
+}
+
+export type SimCoupon = {
+  readonly code: string
+  readonly quantity: number | null
+  readonly expires: string | null
+  readonly bulk: boolean
+  readonly prefix: string | null
+}
+export type SimPromotion = {
+  readonly id: string
+  readonly name: string
+  readonly type: string
+  readonly value: number
+  readonly coupons: SimCoupon[]
   readonly created: number
 }
 
@@ -123,6 +141,10 @@ export type SchoolState = {
   readonly payments: SimPayment[]
   readonly jobs: Map<string, SimJob>
   readonly groups: Map<string, SimGroup>
+  readonly seats: Map<string, SimGroup>
+  readonly promotions: Map<string, SimPromotion>
+  /** Of the one community space. */
+  readonly members: Set<string>
   readonly logins: Map<string, { readonly userId: string; readonly redirectUrl: string; usedAt: number | null }>
   readonly counts: { calls: number; limited: number; denied: number; tokens: number; byRoute: Record<string, number> }
 }
@@ -140,6 +162,9 @@ export const emptyState = (): SchoolState => ({
   payments: [],
   jobs: new Map(),
   groups: new Map(),
+  seats: new Map(),
+  promotions: new Map(),
+  members: new Set(),
   logins: new Map(),
   counts: { calls: 0, limited: 0, denied: 0, tokens: 0, byRoute: {} },
 })

@@ -70,6 +70,9 @@ function create(school: School, request: SimRequest): SimReply {
   const username = textOf(body, 'username')
   if (email === null || !emailPattern.test(email)) return invalid('email', 'A valid email is required.')
   if (username === null) return invalid('username', 'The username is required.')
+  const { usernameMax } = school.variants
+  if (usernameMax !== null && username.length > usernameMax)
+    return invalid('username', `The username may have at most ${usernameMax} characters.`)
   if (school.state.userByEmail.has(email.toLowerCase())) return duplicate(school)
   const { visibilityDelayMs } = school.variants
   const user = addUser(school, {

@@ -39,77 +39,65 @@ export type Outbox = {
 const attemptsMax = 20
 const keptMax = 20_000
 const sendTimeoutMs = 10_000
+const delayMax = 60 * minute
 
-/** The school's outgoing webhooks: a fixed token, no event id, retries after 1, 2, 4 … minutes. */
-export function createOutbox(
-  school: School,
-  http: Http | undefined,
-  initial: WebhookOptions & { token: string },
-): Outbox {
+type Settings = WebhookOptions & { readonly token: string }
+
+/** One attempt. What fails is due again after 1, 2, 4 … minutes. */
+async function send(school: School, http: Http, options: Settings, delivery: SimDelivery): Promise<boolean> {
+  if (options.target === undefined) return false
+  delivery.attempts += 1
+  const outcome = await http({
+    method: 'POST',
+    url: options.target,
+    headers: {
+      'content-type': 'application/json',
+      ...(delivery.signed ? { 'learnworlds-webhook-signature': `v1=${options.token}` } : {}),
+    },
+    body: delivery.body,
+    timeoutMs: sendTimeoutMs,
+  })
+  delivery.lastStatus = outcome.ok ? outcome.response.status : null
+  const good = outcome.ok && outcome.response.status >= 200 && outcome.response.status < 300
+  if (good) delivery.deliveredAt = school.clock.now()
+  else delivery.dueAt = school.clock.now() + school.variants.firstRetryMs * 2 ** (delivery.attempts - 1)
+  return good
+}
+
+const isOpen = (delivery: SimDelivery) => delivery.deliveredAt === null && delivery.attempts < attemptsMax
+
+function arrange(school: School, list: readonly SimDelivery[], order: FlushOptions['order']): readonly SimDelivery[] {
+  if (order === 'reversed') return list.toReversed()
+  if (order !== 'shuffled') return list
+  return list
+    .map((delivery) => ({ delivery, place: school.random.next() }))
+    .sort((a, b) => a.place - b.place)
+    .map((entry) => entry.delivery)
+}
+
+/** The school's outgoing webhooks: a fixed token, no event id, retries. Without an `Http` they are only kept. */
+export function createOutbox(school: School, http: Http | undefined, initial: Settings): Outbox {
   let options = initial
   let deliveries: SimDelivery[] = []
   let nextId = 1
   let delayMs = 0
-  let running: Promise<unknown> = Promise.resolve()
+  const open = new Set<Promise<void>>()
   const stopped = new AbortController()
-
-  const send = async (delivery: SimDelivery): Promise<boolean> => {
-    if (http === undefined || options.target === undefined) return false
-    delivery.attempts += 1
-    const outcome = await http({
-      method: 'POST',
-      url: options.target,
-      headers: {
-        'content-type': 'application/json',
-        ...(delivery.signed ? { 'learnworlds-webhook-signature': `v1=${options.token}` } : {}),
-      },
-      body: delivery.body,
-      timeoutMs: sendTimeoutMs,
-    })
-    delivery.lastStatus = outcome.ok ? outcome.response.status : null
-    const good = outcome.ok && outcome.response.status >= 200 && outcome.response.status < 300
-    if (good) delivery.deliveredAt = school.clock.now()
-    else delivery.dueAt = school.clock.now() + school.variants.firstRetryMs * 2 ** (delivery.attempts - 1)
-    return good
-  }
-
-  const pending = (all: boolean) =>
-    deliveries.filter(
-      (d) => d.deliveredAt === null && d.attempts < attemptsMax && (all || d.dueAt <= school.clock.now()),
-    )
-
-  const arrange = (list: SimDelivery[], order: FlushOptions['order']): SimDelivery[] => {
-    if (order === 'reversed') return list.reverse()
-    if (order !== 'shuffled') return list
-    return list
-      .map((delivery) => ({ delivery, place: school.random.next() }))
-      .sort((a, b) => a.place - b.place)
-      .map((entry) => entry.delivery)
-  }
+  const attempt = async (delivery: SimDelivery) => http !== undefined && (await send(school, http, options, delivery))
 
   const flushNow = async ({ copies = 1, order, all = false }: FlushOptions = {}) => {
+    const due = deliveries.filter((d) => isOpen(d) && (all || d.dueAt <= school.clock.now()))
     let sent = 0
-    let failures = 0
-    for (const delivery of arrange(pending(all), order)) {
-      for (let copy = 0; copy < copies; copy++) {
-        if (await send(delivery)) sent += 1
-        else failures += 1
-      }
-    }
-    return { sent, failed: failures }
-  }
-
-  const flush = (how?: FlushOptions) => {
-    const next = running.then(() => flushNow(how))
-    running = next.catch(() => undefined) // the caller of flush sees the error; the queue goes on
-    return next
+    for (const delivery of arrange(school, due, order))
+      for (let copy = 0; copy < copies; copy++) if (await attempt(delivery)) sent += 1
+    return { sent, failed: due.length * copies - sent }
   }
 
   /** Sends by itself and comes back for what failed, until it is delivered or given up. */
   const sendSoon = async (delivery: SimDelivery) => {
-    while (delivery.deliveredAt === null && delivery.attempts < attemptsMax && !stopped.signal.aborted) {
+    while (isOpen(delivery) && !stopped.signal.aborted) {
       await school.clock.sleep(delivery.dueAt - school.clock.now(), stopped.signal)
-      if (!stopped.signal.aborted && delivery.deliveredAt === null) await send(delivery)
+      if (!stopped.signal.aborted && isOpen(delivery)) await attempt(delivery)
     }
   }
 
@@ -120,28 +108,21 @@ export function createOutbox(
     queue: (type, trigger, data, signed = true) => {
       const body = JSON.stringify({ version: 2, type, trigger, school_id: school.clientId, data })
       const dueAt = school.clock.now() + delayMs
-      const delivery: SimDelivery = {
-        id: nextId++,
-        type,
-        body,
-        dueAt,
-        attempts: 0,
-        deliveredAt: null,
-        lastStatus: null,
-        signed,
-      }
+      const fresh = { attempts: 0, deliveredAt: null, lastStatus: null }
+      const delivery: SimDelivery = { id: nextId++, type, body, dueAt, signed, ...fresh }
       deliveries.push(delivery)
       if (deliveries.length > keptMax) deliveries.splice(0, deliveries.length - keptMax)
-      if (options.autoSend === true && options.target !== undefined && http !== undefined)
-        running = Promise.all([running, sendSoon(delivery)])
+      if (options.autoSend !== true || options.target === undefined || http === undefined) return
+      const sending = sendSoon(delivery).finally(() => open.delete(sending))
+      open.add(sending)
     },
-    flush,
+    flush: (how) => flushNow(how),
     settled: async () => {
-      await running
+      await Promise.all(open)
     },
     list: () => deliveries,
     setDelay: (ms) => {
-      delayMs = Math.min(ms, 60 * minute)
+      delayMs = Math.min(ms, delayMax)
     },
     stop: () => stopped.abort(),
     clear: () => {
