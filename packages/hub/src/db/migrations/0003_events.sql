@@ -50,5 +50,3 @@ create table inbound_payload (
 select bursar_protect('inbound_payload');
 -- Days are made ahead. Should nobody have made today's, deliveries land here instead of being refused.
 create table inbound_payload_default partition of inbound_payload default;
--- Signed bodies hardly compress and are read once: do not spend the CPU.
-alter table inbound_payload_default alter column body set storage external;

@@ -150,3 +150,11 @@ create table invoice (
   unique (connection_id, external_id)
 );
 select bursar_protect('invoice');
+
+-- How far a payment account's own list of events was compared with what arrived.
+create table payment_sweep (
+  connection_id text primary key references connection,
+  organization_id text not null references organization,
+  swept_until timestamptz not null
+);
+select bursar_protect('payment_sweep');
