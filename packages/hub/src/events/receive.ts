@@ -112,6 +112,7 @@ export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, opt
         const fresh = await insertBatch(
           app.db,
           groups.map((g) => g.event),
+          app.clock.now(),
         )
         for (const group of groups) settle(group, fresh)
         return
@@ -169,15 +170,14 @@ export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, opt
 }
 
 /** One row per key, in key order: two batches that share keys then lock them in the same order. */
-function groupByKey(app: Pick<App, 'clock' | 'ids'>, batch: readonly Waiting[]): Group[] {
+function groupByKey(app: Pick<App, 'ids'>, batch: readonly Waiting[]): Group[] {
   const groups = new Map<string, Group>()
-  const receivedAt = app.clock.now()
   for (const waiting of batch) {
     const { delivery } = waiting
     const key = `${delivery.source} ${delivery.externalId}`
     const known = groups.get(key)
     if (known === undefined) {
-      const event: NewEvent = { ...delivery, id: app.ids.next('evt'), receivedAt, deliveries: 1 }
+      const event: NewEvent = { ...delivery, id: app.ids.next('evt'), deliveries: 1 }
       groups.set(key, { event, waiting: [waiting] })
     } else {
       known.event = { ...known.event, deliveries: known.event.deliveries + 1 }

@@ -24,7 +24,7 @@ export type Delivery = {
 }
 
 /** A delivery with the id it gets if it is new, and how often the batch holds it. */
-export type NewEvent = Delivery & { readonly id: string; readonly receivedAt: Instant; readonly deliveries: number }
+export type NewEvent = Delivery & { readonly id: string; readonly deliveries: number }
 
 export const inboundTask = 'inbound.process'
 
@@ -35,7 +35,7 @@ export const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0
  * the delivery; they get neither payload nor job. Bodies travel as one value with offsets: half the CPU of an array.
  * `do update` and not `do nothing`, because only an update sees, and counts, a row that another batch commits meanwhile.
  */
-export function storeBatch(events: readonly NewEvent[]): Statement {
+export function storeBatch(events: readonly NewEvent[], receivedAt: Instant): Statement {
   const column = <K extends keyof NewEvent>(key: K) => events.map((e) => e[key])
   let end = 0
   const starts = events.map((e) => {
@@ -50,11 +50,11 @@ export function storeBatch(events: readonly NewEvent[]): Statement {
         ${column('source')}::text[], ${column('externalId')}::text[], ${column('type')}::text[],
         ${column('form')}::text[], ${column('livemode')}::boolean[], ${column('account')}::text[],
         ${column('apiVersion')}::text[], ${events.map((e) => ts(e.occurredAt))}::timestamptz[],
-        ${events.map((e) => ts(e.receivedAt))}::timestamptz[], ${events.map((e) => dayOf(e.receivedAt))}::date[],
-        ${column('deliveries')}::int[], ${column('traceId')}::text[],
-        ${events.map((e) => json(e.headers))}::jsonb[], ${starts}::int[], ${events.map((e) => e.body.length)}::int[]
+        ${column('deliveries')}::int[], ${column('traceId')}::text[], ${events.map((e) => json(e.headers))}::jsonb[],
+        ${starts}::int[], ${events.map((e) => e.body.length)}::int[]
       ) as t (id, organization_id, connection_id, source, external_id, type, form, livemode, account, api_version,
-        occurred_at, received_at, day, deliveries, trace_id, headers, body_start, body_length)
+        occurred_at, deliveries, trace_id, headers, body_start, body_length),
+        (select ${ts(receivedAt)}::timestamptz as received_at, ${dayOf(receivedAt)}::date as day) as receipt
     ), stored as (
       insert into inbound_event (id, organization_id, connection_id, source, external_id, type, form, livemode,
         account, api_version, occurred_at, received_at, payload_day, deliveries, trace_id)
@@ -78,8 +78,12 @@ export function storeBatch(events: readonly NewEvent[]): Statement {
 }
 
 /** The ids among `events` that were new. */
-export async function insertBatch(db: Database, events: readonly NewEvent[]): Promise<ReadonlySet<string>> {
-  const rows = await db.direct<{ ids: string[] }>(storeBatch(events))
+export async function insertBatch(
+  db: Database,
+  events: readonly NewEvent[],
+  receivedAt: Instant,
+): Promise<ReadonlySet<string>> {
+  const rows = await db.direct<{ ids: string[] }>(storeBatch(events, receivedAt))
   return new Set(rows[0]?.ids ?? [])
 }
 
