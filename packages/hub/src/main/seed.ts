@@ -4,7 +4,7 @@ import { paymentRegistry } from '@bursar/connectors/payments/registry.ts'
 import { day } from '@bursar/kit/clock.ts'
 import * as z from 'zod'
 import { type App, type Ctx, inTx, systemCtx } from '#action/context.ts'
-import { addSecret, saveConnection, validSecrets } from '#catalog/connections.ts'
+import { addSecret, connections, saveConnection, validSecrets } from '#catalog/connections.ts'
 import { withoutSecrets } from '#catalog/open.ts'
 import { createProduct, mapMetadata, mapPrice, publishVersion, saveCourse } from '#catalog/products.ts'
 import { sql } from '#db/sql.ts'
@@ -181,9 +181,9 @@ type Names = { readonly lms: ReadonlyMap<string, string>; readonly payment: Read
 
 async function saveConnections(ctx: Ctx, organization: SeedOrganization): Promise<Names> {
   const save = async (category: 'lms' | 'payment', wishes: SeedOrganization['schools']) => {
-    const names = new Map<string, string>()
-    for (const wish of wishes) names.set(wish.name, await saveOne(ctx, category, wish))
-    return names
+    for (const wish of wishes) await saveOne(ctx, category, wish)
+    const all = await inTx(ctx, (tx) => connections(tx, category))
+    return new Map(all.map((c) => [c.name, c.id]))
   }
   return { lms: await save('lms', organization.schools), payment: await save('payment', organization.payments) }
 }
