@@ -10,10 +10,12 @@ import { currencyCode, fromStripe, toStripe } from './money.ts'
 import { probe } from './probe.ts'
 import { readSubject } from './read.ts'
 import { sweep } from './sweep.ts'
+import { UnreadableAnswer } from './unreadable.ts'
 import { readStored, verifyDelivery } from './verify.ts'
 import { refundWire } from './wire.ts'
 
 const pricePage = 100
+const idPattern = /^[A-Za-z0-9_]{1,255}$/
 
 /** Stripe for one account. */
 export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConnector {
@@ -48,6 +50,8 @@ export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConn
     parse: readStored,
     read: (subject) =>
       call(async (client) => {
+        // An empty or foreign id would become another address of the API, such as a list.
+        if (!idPattern.test(subject.externalId)) return null
         try {
           return await readSubject(client, subject)
         } catch (error) {
@@ -61,7 +65,8 @@ export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConn
         const session = await client.checkout.sessions.create(sessionParams(request), {
           idempotencyKey: request.idempotencyKey,
         })
-        return { externalId: session.id, url: session.url ?? '' }
+        if (session.url === null) throw new UnreadableAnswer('checkout.session.url', null)
+        return { externalId: session.id, url: session.url }
       }),
     refund: async (request) => {
       const amount = request.amount === undefined ? undefined : toStripe(request.amount, request.currency)

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import { createCustomer, createPrice, metadataOf, type PriceInput } from './catalog.ts'
 import { attempt, createPayment, decline, type Method, methodOf, settle } from './payments.ts'
-import { startSubscription } from './subscriptions.ts'
+import { settleInvoice, startSubscription } from './subscriptions.ts'
 import { emit, find, idOf, newId, nowS, type Plan, Refusal, type World } from './world.ts'
 
 type LineInput = { readonly price?: string; readonly price_data?: PriceInput; readonly quantity?: number }
@@ -95,7 +95,9 @@ export function createSession(
 ): Stripe.Checkout.Session {
   const mode = checkParams(world, params)
   const lines = from.lines ?? createLines(world, (params.line_items ?? []) as LineInput[], mode)
-  const total = lines.reduce((sum, line) => sum + line.amount_total, 0)
+  const trialDays = params.subscription_data?.trial_period_days ?? 0
+  // A trial is paid for later; the session itself asks for nothing.
+  const total = trialDays > 0 ? 0 : lines.reduce((sum, line) => sum + line.amount_total, 0)
   const id = newId(world, world.livemode ? 'cs_live' : 'cs_test', 40)
   const hosted = (params.ui_mode ?? 'hosted_page') === 'hosted_page'
   const session = {
@@ -142,7 +144,7 @@ export function createSession(
     payment_method_configuration_details: null,
     payment_method_options: {},
     payment_method_types: ['card', 'sepa_debit'],
-    payment_status: total === 0 && mode === 'payment' ? 'no_payment_required' : 'unpaid',
+    payment_status: total === 0 ? 'no_payment_required' : 'unpaid',
     permissions: null,
     phone_number_collection: { enabled: false },
     recovered_from: null,
@@ -166,7 +168,7 @@ export function createSession(
   world.plans.set(id, {
     paymentMetadata: metadataOf(params.payment_intent_data?.metadata),
     subscriptionMetadata: metadataOf(params.subscription_data?.metadata),
-    trialDays: params.subscription_data?.trial_period_days ?? 0,
+    trialDays,
     description: params.payment_intent_data?.description ?? null,
   })
   return session
@@ -273,19 +275,21 @@ function paySubscription(
 /** A delayed payment of a completed session arrives, or does not. */
 export function settleAsync(world: World, id: string, succeeded: boolean): Stripe.Checkout.Session {
   const session = find(world.sessions, id, 'checkout.session', 'session')
+  const subscription = idOf(session.subscription)
+  if (subscription === null) settlePayment(world, session, succeeded)
+  else settleInvoice(world, subscription, succeeded)
+  if (succeeded) session.payment_status = 'paid'
+  emit(world, `checkout.session.async_payment_${succeeded ? 'succeeded' : 'failed'}`, session)
+  return session
+}
+
+function settlePayment(world: World, session: Stripe.Checkout.Session, succeeded: boolean): void {
   const payment = world.payments.get(idOf(session.payment_intent) ?? '')
   const charge = world.charges.get(idOf(payment?.latest_charge) ?? '')
   if (payment === undefined || charge === undefined || payment.status !== 'processing')
     throw new Refusal('This session has no payment under way.', { code: 'payment_intent_unexpected_state' }, 409)
-  if (succeeded) {
-    settle(world, payment, charge, nowS(world))
-    session.payment_status = 'paid'
-    emit(world, 'checkout.session.async_payment_succeeded', session)
-  } else {
-    decline(world, payment, charge)
-    emit(world, 'checkout.session.async_payment_failed', session)
-  }
-  return session
+  if (succeeded) settle(world, payment, charge, nowS(world))
+  else decline(world, payment, charge)
 }
 
 export function expireSession(world: World, id: string): Stripe.Checkout.Session {

@@ -115,6 +115,7 @@ export function closeDispute(world: World, id: string, outcome: DisputeOutcome):
     return dispute
   }
   dispute.status = outcome
+  dispute.is_charge_refundable = outcome !== 'lost'
   if (outcome === 'won' && withdrawn) move(world, dispute, 'back')
   emit(world, 'charge.dispute.closed', dispute, { status })
   return dispute

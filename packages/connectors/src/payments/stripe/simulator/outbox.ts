@@ -90,7 +90,7 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
   let wake: () => void = () => undefined
 
   const eventOf = (id: string): SimEvent => {
-    const found = world.events.find((event) => event.id === id || event.thinId === id)
+    const found = world.eventIndex.get(id)
     if (found === undefined) throw new Error(`no event ${id}`)
     return found
   }

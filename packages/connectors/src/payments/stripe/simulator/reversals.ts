@@ -29,10 +29,13 @@ function chargeOf(world: World, input: { payment_intent?: string; charge?: strin
   return find(world.charges, charge, 'charge')
 }
 
-function refundable(charge: Stripe.Charge, asked: number | undefined): number {
+function refundable(world: World, charge: Stripe.Charge, asked: number | undefined): number {
   if (charge.status !== 'succeeded')
     throw new Refusal(`Charge ${charge.id} has not succeeded.`, { code: 'charge_not_refundable', param: 'charge' })
-  if (charge.disputed) throw new Refusal(`Charge ${charge.id} has been charged back.`, { code: 'charge_disputed' })
+  // An inquiry may be answered with a refund; a chargeback has taken the money already.
+  const blocked = [...world.disputes.values()].some((d) => idOf(d.charge) === charge.id && !d.is_charge_refundable)
+  if (charge.disputed && blocked)
+    throw new Refusal(`Charge ${charge.id} has been charged back.`, { code: 'charge_disputed' })
   const left = charge.amount - charge.amount_refunded
   if (left === 0)
     throw new Refusal(`Charge ${charge.id} has already been refunded.`, { code: 'charge_already_refunded' })
@@ -48,7 +51,7 @@ function refundable(charge: Stripe.Charge, asked: number | undefined): number {
 
 export function refund(world: World, input: RefundInput): Stripe.Refund {
   const charge = chargeOf(world, input)
-  const amount = refundable(charge, input.amount)
+  const amount = refundable(world, charge, input.amount)
   const at = nowS(world)
   const id = newId(world, 're')
   const created = {
@@ -94,6 +97,7 @@ export function refundSucceed(world: World, id: string): Stripe.Refund {
   const status = found.status
   found.status = 'succeeded'
   emit(world, 'refund.updated', found, { status })
+  emit(world, 'charge.refund.updated', found, { status })
   return found
 }
 
@@ -117,6 +121,7 @@ export function refundFail(world: World, id: string, state: 'failed' | 'canceled
   charge.amount_refunded -= found.amount
   charge.refunded = false
   emit(world, 'refund.updated', found, { status })
+  emit(world, 'charge.refund.updated', found, { status })
   if (state === 'failed') emit(world, 'refund.failed', found)
   return found
 }

@@ -81,6 +81,8 @@ export type World = {
   /** What the account does with a subscription whose last try failed. */
   afterDunning: 'cancel' | 'unpaid'
   readonly events: SimEvent[]
+  /** By both ids. */
+  readonly eventIndex: Map<string, SimEvent>
   /** The request being served, as the event names it. */
   request: { id: string | null; idempotency_key: string | null }
   /** Called with each new event; the outbox listens. */
@@ -114,6 +116,7 @@ export function createWorld(deps: { clock: Clock; random: Random; livemode?: boo
     trialWarned: new Set(),
     afterDunning: 'cancel',
     events: [],
+    eventIndex: new Map(),
     request: { id: null, idempotency_key: null },
     onEvent: () => undefined,
     sequence: 0,
@@ -158,6 +161,8 @@ export function emit<Type extends Stripe.Event.Type>(
     request: { ...world.request },
   }
   world.events.push(event)
+  world.eventIndex.set(event.id, event)
+  world.eventIndex.set(event.thinId, event)
   world.onEvent(event)
 }
 
