@@ -38,6 +38,10 @@ test('the registry refuses an example its own input refuses', () => {
   refusing({ examples: [{ summary: 'Wrong', input: { seat: 1 } }] }, /the example "Wrong"/)
 })
 
+test('the registry refuses an answer that is not an object', () => {
+  refusing({ output: z.array(z.string()) }, /object/)
+})
+
 test('the registry refuses a secret in an answer that could not be null in a replay', () => {
   refusing({ output: z.object({ key: secret(z.string()) }) }, /nullable/)
   refusing({ output: z.object({ keys: z.array(z.object({ key: secret(z.string()) })) }) }, /nullable/)

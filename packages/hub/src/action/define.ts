@@ -73,6 +73,10 @@ export type Registry = {
 const namePattern = /^[a-z][a-z_]*\.[a-z][a-z_]*$/
 const summaryMax = 300
 
+// So that an answer can grow by a field without breaking anyone.
+const isObject = (schema: JsonSchema): boolean =>
+  schema.type === 'object' || (schema.anyOf ?? schema.oneOf ?? []).some((part) => part.type === 'object')
+
 function problemWith(it: Registered): string | null {
   const { name, summary, access, effect, acrossTenants, examples = [] } = it.action
   if (!namePattern.test(name)) return 'is not named slice.verb_words'
@@ -86,6 +90,7 @@ function problemWith(it: Registered): string | null {
   if (effect !== 'read' && !secretsAreNullable(it.outputSchema)) {
     return 'returns a secret, which a replay cannot: make that field nullable'
   }
+  if (!isObject(it.outputSchema)) return 'answers with something else than an object'
   for (const example of examples) {
     const parsed = it.input.safeParse(example.input)
     if (!parsed.success) return `has the example "${example.summary}" that its input refuses: ${parsed.error.message}`

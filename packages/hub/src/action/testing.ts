@@ -1,10 +1,9 @@
 import { type VirtualClock, virtualClock } from '@bursar/kit/clock.ts'
-import { CodedError } from '@bursar/kit/errors.ts'
 import { createIds, type Id } from '@bursar/kit/ids.ts'
 import { secureRandom } from '@bursar/kit/random.ts'
 import { createDatabase } from '#db/database.ts'
+import { sql, ts } from '#db/sql.ts'
 import { type TestDatabase, testDatabase } from '#db/testing.ts'
-import { createOrganization } from '#identity/organizations.ts'
 import type { App, Log } from './context.ts'
 
 export type LogLine = {
@@ -67,9 +66,13 @@ export async function testApp(overrides: Partial<App> = {}): Promise<TestApp> {
     log,
     database,
     organization: async (name) => {
-      const made = await db.tx('system', (tx) => createOrganization(tx, { ids }, { name, slug: name.toLowerCase() }))
-      if (made === null) throw new CodedError('already_exists')
-      return made.id as Id<'org'>
+      const id = ids.next('org')
+      await db.tx('system', (tx) =>
+        tx.run(sql('test_organization')`
+          insert into organization (id, name, slug, created_at)
+          values (${id}, ${name}, ${name.toLowerCase()}, ${ts(tx.now)})`),
+      )
+      return id
     },
     rows: <Row>(text: string) => db.direct<Row>({ name: '', text, values: [] }),
     close: async () => {

@@ -7,6 +7,7 @@ import { type ActionRequest, runAction } from '#action/run.ts'
 import { type TestApp, testApp } from '#action/testing.ts'
 import { identityActions } from './actions.ts'
 import { authenticate } from './authenticate.ts'
+import { importKey } from './keys.ts'
 
 const registry = defineActions(identityActions)
 let it: TestApp
@@ -114,6 +115,23 @@ test('the last use is written at most once a minute', async () => {
   assert.equal(await used(), it.clock.now())
 })
 
+test('a key that the operator chose works like a made one, and must be long', async () => {
+  const secret = 'chosen-by-hand-and-long-enough-00'
+  const given = { organization: org, name: 'Automation', scopes: ['*'], secret }
+  const take = (wish: typeof given) => it.app.db.tx('system', (tx) => importKey(tx, it.app, wish))
+  const { id } = await take(given)
+  assert.equal((await take({ ...given, scopes: ['orders:read'] })).id, id)
+  const result = await who(secret)
+  assert.ok(result.ok)
+  assert.deepEqual(
+    [result.caller.actor, result.caller.scopes],
+    [{ kind: 'key', id, name: 'Automation' }, ['orders:read']],
+  )
+  assert.equal((await who(`${secret}x`)).ok, false)
+  await assert.rejects(take({ ...given, secret: 'short' }), { code: 'secret_weak' })
+  await assert.rejects(take({ ...given, organization: await it.organization('taker') }), { code: 'conflict' })
+})
+
 test('403: a key passes on only what it holds, and a star does not hold the operator scope', async () => {
   const few = caller(org, 'keys:write', 'orders:write')
   const wish = (scopes: string[], by: Caller) => call('keys.create', { name: 'More', scopes }, { caller: by })
@@ -148,7 +166,8 @@ test('the operator opens an organization with a first key that works inside it o
   assert.equal(taken.code, 'already_exists')
   const listed = await call('organizations.list', {}, { caller: operator })
   assert.ok(listed.ok)
-  assert.equal((listed.output as { organizations: unknown[] }).organizations.length, 2)
+  const slugs = (listed.output as { organizations: { slug: string }[] }).organizations.map((it) => it.slug)
+  assert.deepEqual([slugs[0], slugs.at(-1)], ['first', 'second'])
 })
 
 test('keys of other organizations can be neither seen nor revoked', async () => {

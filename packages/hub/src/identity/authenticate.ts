@@ -4,7 +4,7 @@ import { hashSecret, verifySecretHash } from '@bursar/kit/signature/token.ts'
 import type { Caller } from '#action/caller.ts'
 import type { App } from '#action/context.ts'
 import type { Database } from '#db/database.ts'
-import { findKey, touchKey } from './keys.ts'
+import { chosenPattern, findChosenKey, findKey, type KeyRecord, touchKey } from './keys.ts'
 import { parseToken } from './token.ts'
 
 export type Authentication =
@@ -35,8 +35,7 @@ export async function authenticate(
 ): Promise<Authentication> {
   if (header === undefined || header === '') return { ok: false, reason: 'missing' }
   const token = /^Bearer +(\S+)$/i.exec(header)?.[1]
-  const parsed = token === undefined ? null : parseToken(token)
-  if (token === undefined || parsed === null) return { ok: false, reason: 'invalid' }
+  if (token === undefined) return { ok: false, reason: 'invalid' }
   const now = app.clock.now()
   const cache = cacheOf(app.db)
   const hash = hashSecret(token)
@@ -44,7 +43,7 @@ export async function authenticate(
   if (cached !== undefined && now < cached.until) return { ok: true, caller: cached.caller }
   cache.delete(hash)
 
-  const key = await findKey(app.db, parsed.keyId)
+  const key = await lookUp(app.db, token)
   if (key === null || !verifySecretHash(token, key.secret_hash)) return { ok: false, reason: 'invalid' }
   if (key.revoked_at !== null || (key.expires_at !== null && key.expires_at <= now)) {
     return { ok: false, reason: 'invalid' }
@@ -59,6 +58,12 @@ export async function authenticate(
   }
   remember(cache, hash, { caller, keyId: key.id, until: Math.min(now + cacheMs, key.expires_at ?? Infinity) })
   return { ok: true, caller }
+}
+
+async function lookUp(db: Database, token: string): Promise<KeyRecord | null> {
+  const parsed = parseToken(token)
+  if (parsed !== null) return findKey(db, parsed.keyId)
+  return chosenPattern.test(token) ? findChosenKey(db, token) : null
 }
 
 function remember(cache: Map<string, Entry>, hash: string, entry: Entry): void {

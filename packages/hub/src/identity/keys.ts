@@ -1,4 +1,5 @@
 import type { Instant } from '@bursar/kit/clock.ts'
+import { CodedError } from '@bursar/kit/errors.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
 import { hashSecret } from '@bursar/kit/signature/token.ts'
 import type { Database, Tx } from '#db/database.ts'
@@ -56,6 +57,35 @@ export async function createKey(
   return { key: toKey(row), secret }
 }
 
+/**
+ * Takes in a key that somebody chose, such as BURSAR_ADMIN_KEY: any text of at least 32 visible characters. The same
+ * key again changes its scopes; a key of another organization is a conflict.
+ */
+export async function importKey(
+  tx: Tx,
+  deps: { readonly ids: Ids },
+  given: {
+    readonly organization: string
+    readonly name: string
+    readonly scopes: readonly string[]
+    readonly secret: string
+  },
+): Promise<ApiKey> {
+  if (!chosenPattern.test(given.secret)) throw new CodedError('secret_weak')
+  const row = await tx.maybeOne<Row>(sql('api_key_import')`
+    insert into api_key (id, organization_id, name, scopes, secret_hash, created_at)
+    values (${deps.ids.next('key')}, ${given.organization}, ${given.name}, ${given.scopes}, ${hashSecret(given.secret)},
+      ${ts(tx.now)})
+    on conflict (secret_hash) do update set scopes = excluded.scopes, name = excluded.name
+      where api_key.organization_id = excluded.organization_id and api_key.revoked_at is null
+    returning id, name, scopes, expires_at, revoked_at, last_used_at, created_at`)
+  if (row === null) throw new CodedError('conflict', 'This key was revoked, or belongs to another organization.')
+  return toKey(row)
+}
+
+/** What a chosen key may look like. Shorter ones could be guessed. */
+export const chosenPattern = /^[\x21-\x7e]{32,200}$/
+
 /** Newest first. */
 export async function listKeys(tx: Tx, page: { readonly after: string | null; readonly limit: number }) {
   const rows = await tx.many<Row>(sql('api_key_list')`
@@ -89,6 +119,14 @@ export async function findKey(db: Database, id: string): Promise<KeyRecord | nul
   const rows = await db.direct<KeyRecord>(sql('api_key_find')`
     select id, organization_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at
     from api_key where id = ${id}`)
+  return rows[0] ?? null
+}
+
+/** Chosen keys carry no id, so their hash finds them: 256 bits that no one can aim at. */
+export async function findChosenKey(db: Database, secret: string): Promise<KeyRecord | null> {
+  const rows = await db.direct<KeyRecord>(sql('api_key_find_chosen')`
+    select id, organization_id, name, scopes, secret_hash, expires_at, revoked_at, last_used_at
+    from api_key where secret_hash = ${hashSecret(secret)}`)
   return rows[0] ?? null
 }
 

@@ -20,7 +20,7 @@ const fieldTable = (schema: JsonSchema): string => {
 }
 
 /** A request to copy: the first example, or the required fields with sample values. */
-export function curlOf(it: Registered, url = 'http://127.0.0.1:4000'): string {
+export function curlOf(it: Registered, url = 'http://127.0.0.1:8787'): string {
   const input = it.action.examples?.[0]?.input ?? sampleOf(it.inputSchema)
   const body = JSON.stringify(input).replaceAll("'", `'\\''`)
   return [

@@ -13,6 +13,7 @@ create table api_key (
   created_at timestamptz not null
 );
 create index api_key_by_organization on api_key (organization_id, id);
+create unique index api_key_by_hash on api_key (secret_hash);
 select bursar_protect('api_key');
 
 -- One row per request that must not happen twice. In a read or write it is born and finished in the transaction of
