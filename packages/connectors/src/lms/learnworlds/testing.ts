@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import { type VirtualClock, virtualClock } from '@bursar/kit/clock.ts'
 import { createGuard, createHttp, type HttpClient } from '@bursar/kit/http.ts'
 import { seededRandom } from '@bursar/kit/random.ts'
+import type { Failure, Outcome } from '../../failure.ts'
 import type { CallRecord, ConnectorIo } from '../../io.ts'
 import { createLearnWorldsClient } from './client.ts'
 import type { LearnWorldsConfig } from './config.ts'
@@ -57,4 +59,28 @@ export async function control(school: TestSchool, path: string, body: unknown = 
   })
   if (!outcome.ok || outcome.response.status >= 300) throw new Error(`control call ${path} failed`)
   return JSON.parse(outcome.response.body.toString())
+}
+
+export const value = <T>(outcome: Outcome<T>): T => {
+  assert.ok(outcome.ok, outcome.ok ? '' : `expected success, got ${JSON.stringify(outcome.failure)}`)
+  return outcome.value
+}
+
+export const failureOf = <T>(outcome: Outcome<T>): Failure => {
+  assert.ok(!outcome.ok, 'expected a failure, got success')
+  return outcome.failure
+}
+
+/** Opens schools for the cases of one file and closes each after its case. */
+export function schools(afterEach: (close: () => Promise<void>) => void) {
+  let open: TestSchool[] = []
+  afterEach(async () => {
+    await Promise.all(open.map((school) => school.close()))
+    open = []
+  })
+  return async (options?: TestOptions): Promise<TestSchool> => {
+    const school = await startSchool(options)
+    open.push(school)
+    return school
+  }
 }

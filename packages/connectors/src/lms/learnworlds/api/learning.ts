@@ -151,7 +151,7 @@ const roster = (course: string, includeSuspended: boolean | undefined) => ({
   sizable: true,
 })
 
-const certificateSchema = z.looseObject({
+export const certificateSchema = z.looseObject({
   id: z.string().min(1),
   title: z.string().catch(''),
   issued: time,

@@ -21,6 +21,8 @@ export type Tokens = {
   current(): Promise<Outcome<string>>
   /** A token other than the refused one. Callers at the same time share one renewal. */
   renewed(refused: string): Promise<Outcome<string>>
+  /** After an answer that may mean a dead token: the next call fetches another. */
+  forget(doubtful: string): void
 }
 
 export const memoryTokens = (): TokenStore => {
@@ -53,6 +55,7 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
     return {
       current: async () => done(auth.accessToken),
       renewed: async () => refused('The access token of this connection is refused and cannot renew itself.'),
+      forget: () => {},
     }
   }
   const store = io.tokens ?? memoryTokens()
@@ -88,6 +91,10 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
     return renewal
   }
 
+  const forget = (old: string) => {
+    if (store.get(key)?.token === old) store.set(key, null)
+  }
+
   return {
     current: async () => {
       const kept = store.get(key)
@@ -96,8 +103,9 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
     renewed: async (old) => {
       const kept = store.get(key)
       if (renewal === null && kept !== undefined && kept.token !== old) return done(kept.token)
-      if (kept?.token === old) store.set(key, null)
+      forget(old)
       return renew()
     },
+    forget,
   }
 }

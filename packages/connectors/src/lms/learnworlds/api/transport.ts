@@ -68,12 +68,16 @@ export function createTransport(settings: Settings, io: ConnectorIo): Transport 
     call: async (call) => {
       const token = await tokens.current()
       if (!token.ok) return token
-      let sent = await once(call, token.value)
+      let used = token.value
+      let sent = await once(call, used)
       if (!sent.ok && sent.failure.code === 'learnworlds.access_denied' && settings.auth.kind === 'credentials') {
-        const fresh = await tokens.renewed(token.value)
+        const fresh = await tokens.renewed(used)
         if (!fresh.ok) return fresh
-        sent = await once(call, fresh.value)
+        used = fresh.value
+        sent = await once(call, used)
       }
+      // Some schools answer a dead token with a page and status 200.
+      if (!sent.ok && sent.failure.code === 'learnworlds.not_json') tokens.forget(used)
       if (!sent.ok) return sent
       const parsed = call.answer.safeParse(sent.value)
       if (parsed.success) return done(parsed.data)
