@@ -12,7 +12,7 @@ export const settings = {
     ['all', 'web', 'worker'],
     'all',
   ),
-  port: whole('PORT', 'Where HTTP is answered.', 8787, { min: 0, max: 65_535 }),
+  port: optional('PORT', 'Where HTTP is answered, 0 for any free port. Left out: 8787; a worker then answers no HTTP.'),
   host: optional('HOST', 'The address HTTP listens on. Left out: 127.0.0.1 in demo mode, else 0.0.0.0.'),
   publicUrl: address(
     'BURSAR_PUBLIC_URL',
@@ -33,11 +33,6 @@ export const settings = {
     { secret: true },
   ),
   concurrency: whole('BURSAR_CONCURRENCY', 'Jobs at a time per worker process.', 32, { min: 1, max: 500 }),
-  adminKey: optional(
-    'BURSAR_ADMIN_KEY',
-    'An API key with every right in the first organization, for automation: at least 32 characters. Left out: the first start prints one.',
-    { secret: true },
-  ),
   seed: optional(
     'BURSAR_SEED',
     'A JSON file with organizations, connections, courses, products and prices, brought in at every start. See docs/guides/seed-file.md.',
@@ -135,6 +130,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): ConfigResult {
     }
   })
   const read = Object.fromEntries(entries) as Omit<Config, 'production' | 'demo'> & { demo: boolean | null }
+  if (read.port !== null && !isPort(read.port)) problems.push('PORT must be a whole number from 0 to 65535.')
   const production = env.NODE_ENV === 'production'
   const configured = [
     read.databaseUrl,
@@ -158,7 +154,6 @@ function unsafe(config: Config): string[] {
     problems.push(
       'BURSAR_SECRET must be 32 random bytes in base64 or base64url; make one with: openssl rand -base64 32',
     )
-  weak('BURSAR_ADMIN_KEY', config.adminKey, keyBytes)
   if (config.demo) {
     if (config.production)
       problems.push('BURSAR_DEMO is not possible with NODE_ENV=production: demo mode opens simulators and known keys.')
@@ -175,6 +170,8 @@ function unsafe(config: Config): string[] {
     problems.push('LEARNWORLDS_CLIENT_SECRET (or LEARNWORLDS_ACCESS_TOKEN) is missing.')
   return problems
 }
+
+const isPort = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) <= 65_535
 
 const isKey = (value: string): boolean =>
   /^[A-Za-z0-9+/_=-]+$/.test(value) && Buffer.from(value, 'base64url').length === keyBytes

@@ -48,7 +48,7 @@ export const whole = (
     return number
   })
 
-export const choice = <T extends string>(
+export const choice = <const T extends string>(
   name: string,
   meaning: string,
   values: readonly T[],
