@@ -12,6 +12,12 @@ const timeoutMs = 20_000
 /** A page of 100 events with full invoices stays under this. */
 const maxBodyBytes = 8 * 1024 * 1024
 
+/**
+ * Our http counts the length itself and names us. The SDK's own names tell Stripe about the machine and the tools
+ * around the process, which is nobody's business.
+ */
+const dropped = new Set(['content-length', 'user-agent', 'x-stripe-client-user-agent'])
+
 type Interface = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1]>['httpClient']>
 type Answer = Awaited<ReturnType<Interface['makeRequest']>>
 
@@ -61,7 +67,7 @@ function httpClient(io: ConnectorIo): Interface {
         throw new NoAnswer(failure)
       }
       const sent = Object.entries(headers)
-        .filter(([name, value]) => value !== undefined && name.toLowerCase() !== 'content-length')
+        .filter(([name, value]) => value !== undefined && !dropped.has(name.toLowerCase()))
         .map(([name, value]) => [name, String(value)])
       const outcome = await io.http({
         method: method(verb),

@@ -155,6 +155,30 @@ test('Our own budget holds a call back before it is made', async () => {
   assert.equal(stage.sim.log().length, 0)
 })
 
+test('A call says its version and key, and nothing about the machine it comes from', async () => {
+  const sent: Readonly<Record<string, string>>[] = []
+  const watched = createStripe(
+    { secretKey: testKey, apiBase: stage.sim.url, account: 'acct_1' },
+    {
+      ...stage.io,
+      http: (call) => {
+        sent.push(call.headers ?? {})
+        return stage.io.http(call)
+      },
+    },
+  )
+  await watched.read({ kind: 'payment', externalId: 'pi_unknown' })
+  assert.deepEqual(sent, [
+    {
+      Accept: 'application/json',
+      Authorization: `Bearer ${testKey}`,
+      'Content-Type': 'application/x-www-form-urlencoded',
+      'Stripe-Account': 'acct_1',
+      'Stripe-Version': '2026-10-28.endive',
+    },
+  ])
+})
+
 test('Call records name method and path, without the query', async () => {
   await stage.stripe.read({ kind: 'payment', externalId: 'pi_unknown' })
   const call = stage.calls.at(-1)

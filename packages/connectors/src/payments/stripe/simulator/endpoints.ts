@@ -12,6 +12,7 @@ import {
 } from './catalog.ts'
 import { createSession, expireSession } from './checkout.ts'
 import { billingEndpoints } from './endpoints-billing.ts'
+import { cancelIntent, confirmIntent, createIntent } from './intents.ts'
 import { createLink, updateLink } from './links.ts'
 import { page } from './lists.ts'
 import { as, resource } from './resource.ts'
@@ -127,6 +128,24 @@ const payments = (world: World): Endpoint[] => [
     'source',
     'currency',
   ]),
+  {
+    method: 'POST',
+    pattern: '/v1/payment_intents',
+    operation: 'payment_intents_create',
+    run: ({ form }) => createIntent(world, as<Stripe.PaymentIntentCreateParams>(form)),
+  },
+  {
+    method: 'POST',
+    pattern: '/v1/payment_intents/:id/confirm',
+    operation: 'payment_intents_confirm',
+    run: ({ id, form }) => confirmIntent(world, id, as<Stripe.PaymentIntentConfirmParams>(form).payment_method),
+  },
+  {
+    method: 'POST',
+    pattern: '/v1/payment_intents/:id/cancel',
+    operation: 'payment_intents_cancel',
+    run: ({ id, form }) => cancelIntent(world, id, as<Stripe.PaymentIntentCancelParams>(form).cancellation_reason),
+  },
   {
     method: 'POST',
     pattern: '/v1/refunds',
