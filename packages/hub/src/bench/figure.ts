@@ -20,7 +20,13 @@ export type BenchOptions = {
   readonly rounds: number
 }
 
-export const median = (values: readonly number[]): number => quantile(values, 0.5)
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length / 2
+  const low = sorted[Math.ceil(half) - 1] ?? Number.NaN
+  return (low + (sorted[Math.floor(half)] ?? low)) / 2
+}
 
 /** The value below which a share `q` of the values lie; NaN of none. */
 export function quantile(values: readonly number[], q: number): number {

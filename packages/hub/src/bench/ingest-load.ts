@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@bursar/kit/clock.ts'
@@ -27,7 +28,9 @@ export type LoadReport = {
   readonly elapsedMs: number
 }
 
-const makeBody = (id: string, bytes: number): Buffer => {
+/** An event of about this size, as compressible as Stripe's: the same keys over and over, few equal values. */
+export function makeBody(id: string, bytes: number): Buffer {
+  const lines: unknown[] = []
   const event = {
     id,
     object: 'event',
@@ -35,10 +38,12 @@ const makeBody = (id: string, bytes: number): Buffer => {
     created: 1_767_603_600,
     livemode: true,
     api_version: '2026-10-28.endive',
-    data: { object: { object: 'customer', id: 'cus_1', description: '' } },
+    data: { object: { object: 'customer', id: 'cus_1', lines } },
   }
+  const line = () => ({ id: `li_${randomBytes(12).toString('base64url')}`, object: 'line_item', currency: 'eur' })
   const bare = JSON.stringify(event).length
-  event.data.object.description = 'x'.repeat(Math.max(0, bytes - bare))
+  const each = JSON.stringify(line()).length + 1
+  lines.push(...Array.from({ length: Math.max(0, Math.floor((bytes - bare) / each)) }, line))
   return Buffer.from(JSON.stringify(event))
 }
 

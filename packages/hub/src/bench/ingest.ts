@@ -13,11 +13,12 @@ import type { Log } from '#action/context.ts'
 import { createDatabase, createPool, type Database } from '#db/database.ts'
 import { startEmbedded } from '#db/embedded.ts'
 import { migrate } from '#db/migrate.ts'
+import type { Statement } from '#db/sql.ts'
 import { stripeWebhookRoutes, webhookRoutes } from '#events/intake-routes.ts'
 import { createIntake } from '#events/receive.ts'
 import { type NewEvent, storeBatch } from '#events/store.ts'
 import { type BenchOptions, type Figure, median, quantile, rounded } from './figure.ts'
-import type { LoadOrder, LoadReport } from './ingest-load.ts'
+import { type LoadOrder, type LoadReport, makeBody } from './ingest-load.ts'
 
 const secret = 'whsec_bench_bench_bench_bench_bench'
 const bodyBytes = 2_048
@@ -70,22 +71,32 @@ const empty = async ({ pool }: Bench): Promise<void> => {
 
 const perSecond = (count: number, startedAt: number): number => (count / (performance.now() - startedAt)) * 1000
 
+/** Statements ready to send that differ in their ids alone: building rows is not what the limit is about. */
+function prepared(bench: Bench, body: Buffer, count: number): Statement[] {
+  const rows = Array.from({ length: batch }, () => newEvent(bench, body))
+  const { name, text, values } = storeBatch(rows, clock.now())
+  const carriesId = (value: unknown) => Array.isArray(value) && value[0] === rows[0]?.id
+  return Array.from({ length: count }, () => {
+    const fresh = rows.map(() => ids.next('evt'))
+    return { name, text, values: values.map((value) => (carriesId(value) ? fresh : value)) }
+  })
+}
+
 /** The limit: the same statement with the same rows, 256 at a time, as fast as a loop can send it. */
 async function tightLoop(bench: Bench, seconds: number): Promise<number> {
   await empty(bench)
-  const body = Buffer.alloc(bodyBytes, 'x')
-  const batches = Array.from({ length: Math.ceil((eventsPerSecondMax * seconds) / batch) }, () =>
-    storeBatch(
-      Array.from({ length: batch }, () => newEvent(bench, body)),
-      clock.now(),
-    ),
-  )
+  const body = makeBody('evt_bench', bodyBytes)
+  const batches = prepared(bench, body, Math.ceil((eventsPerSecondMax * seconds) / batch))
   const startedAt = performance.now()
   const endAt = startedAt + seconds * 1000
   let stored = 0
+  let next = 0
   const lane = async () => {
-    for (let next = batches.pop(); next !== undefined && performance.now() < endAt; next = batches.pop()) {
-      await bench.db.direct(next)
+    while (performance.now() < endAt) {
+      // In the order of their ids, as the batcher sends them: indexes grow at their right edge.
+      const statement = batches[next++]
+      if (statement === undefined) throw new Error('more statements were sent than prepared')
+      await bench.db.direct(statement)
       stored += batch
     }
   }
@@ -97,7 +108,7 @@ async function tightLoop(bench: Bench, seconds: number): Promise<number> {
 async function intakeOnly(bench: Bench, seconds: number): Promise<number> {
   await empty(bench)
   const intake = createIntake({ clock, ids, db: bench.db, log: silent })
-  const body = Buffer.alloc(bodyBytes, 'x')
+  const body = makeBody('evt_bench', bodyBytes)
   const startedAt = performance.now()
   const endAt = startedAt + seconds * 1000
   let stored = 0
@@ -109,6 +120,25 @@ async function intakeOnly(bench: Bench, seconds: number): Promise<number> {
   }
   await Promise.all(Array.from({ length: acceptsInFlight }, lane))
   return perSecond(stored, startedAt)
+}
+
+/** Single deliveries at a steady rate, whatever the answers do: milliseconds from the moment each was due. */
+async function intakeAtRate(bench: Bench, seconds: number, rate: number): Promise<number[]> {
+  await empty(bench)
+  const intake = createIntake({ clock, ids, db: bench.db, log: silent })
+  const body = makeBody('evt_bench', bodyBytes)
+  const startedAt = performance.now()
+  const latencies: number[] = []
+  const waiting: Promise<void>[] = []
+  for (let sent = 0; performance.now() < startedAt + seconds * 1000; await clock.sleep(1)) {
+    const shouldBe = Math.floor(((performance.now() - startedAt) / 1000) * rate)
+    for (; sent < shouldBe; sent++) {
+      const dueAt = startedAt + (sent / rate) * 1000
+      waiting.push(intake.accept(newEvent(bench, body)).then(() => void latencies.push(performance.now() - dueAt)))
+    }
+  }
+  await Promise.all(waiting)
+  return latencies
 }
 
 const load = (order: LoadOrder): Promise<LoadReport> =>
@@ -151,54 +181,56 @@ const neverCalled = async (): Promise<never> => {
   throw new Error('verification calls nobody')
 }
 
-type Round = { limit: number; intake: number; door: number; halfP50: number; halfP99: number }
+type Round = { limit: number; intake: number; door: number; intakeP99: number; doorP50: number; doorP99: number }
 
 async function measure(bench: Bench, seconds: number): Promise<Round> {
   const limit = await tightLoop(bench, seconds)
   const intake = await intakeOnly(bench, seconds)
+  const intakeLatencies = await intakeAtRate(bench, seconds, limit / 2)
   const full = await throughTheDoor(bench, seconds, null)
-  const half = await throughTheDoor(bench, seconds, limit / 2)
-  const latencies = [...half.latencies]
+  const door = (full.answered / full.elapsedMs) * 1000
+  const half = [...(await throughTheDoor(bench, seconds, door / 2)).latencies]
   return {
     limit,
     intake,
-    door: (full.answered / full.elapsedMs) * 1000,
-    halfP50: quantile(latencies, 0.5),
-    halfP99: quantile(latencies, 0.99),
+    door,
+    intakeP99: quantile(intakeLatencies, 0.99),
+    doorP50: quantile(half, 0.5),
+    doorP99: quantile(half, 0.99),
   }
 }
 
 function figures(rounds: readonly Round[]): Figure[] {
   const of = (key: keyof Round) => median(rounds.map((r) => r[key]))
-  const limit = of('limit')
-  const share = (figure: string, key: 'intake' | 'door'): Figure => {
+  const rate = (figure: string, key: 'intake' | 'door'): Figure => {
     const ratio = median(rounds.map((r) => r[key] / r.limit))
     return {
       bench: 'ingest',
       figure,
       value: rounded(of(key)),
       unit: 'events/s',
-      limit: rounded(limit),
+      limit: rounded(of('limit')),
       ratio: rounded(ratio),
-      goal: `≥ ${goalShare} × the same batched statement in a tight loop`,
+      goal: `≥ ${goalShare} × the same statement, batched, in a tight loop`,
       holds: ratio >= goalShare,
     }
   }
-  const latency = (figure: string, key: 'halfP50' | 'halfP99'): Figure => ({
+  const latency = (figure: string, key: 'intakeP99' | 'doorP50' | 'doorP99'): Figure => ({
     bench: 'ingest',
     figure,
     value: rounded(of(key)),
     unit: 'ms',
     limit: goalP99Ms,
     ratio: rounded(of(key) / goalP99Ms),
-    goal: `< ${goalP99Ms} ms at half of the batched rate`,
+    goal: `< ${goalP99Ms} ms`,
     holds: of(key) < goalP99Ms,
   })
   return [
-    share('stored by the batcher, single deliveries in', 'intake'),
-    share('answered over HTTP, 2 KB, signed', 'door'),
-    latency('answer over HTTP at half of the batched rate, p50', 'halfP50'),
-    latency('answer over HTTP at half of the batched rate, p99', 'halfP99'),
+    rate('stored, single deliveries into the batcher', 'intake'),
+    latency('stored, at half of the batched rate, p99', 'intakeP99'),
+    rate('answered over HTTP, 2 KB signed, the sender on the same two cores', 'door'),
+    latency('answered over HTTP, at half of its own rate, p50', 'doorP50'),
+    latency('answered over HTTP, at half of its own rate, p99', 'doorP99'),
   ]
 }
 
