@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 const majorMin = 24
 
+// `bursar help | head` closes our output early; that is no fault of anyone.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
 const [major] = process.versions.node.split('.')
 if (Number(major) >= majorMin) {
   const [{ runProcess }, { registry }] = await Promise.all([

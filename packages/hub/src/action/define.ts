@@ -24,6 +24,8 @@ type Common<I extends z.ZodObject, O extends z.ZodType> = {
   readonly examples?: readonly { readonly summary: string; readonly input: z.input<I>; readonly output?: z.input<O> }[]
   /** A read that shows personal data or money is written to the audit as well. */
   readonly sensitive?: boolean
+  /** `agents`: its answer is for a person's own browser; doors that serve agents leave it out. */
+  readonly hidden?: 'agents'
   /** Opens the transaction over all tenants. For `operator` actions only. */
   readonly acrossTenants?: boolean
 }

@@ -8,7 +8,8 @@ import { json, sql, ts } from '#db/sql.ts'
 // An outside call is given up after at most a minute; twice that means that its process is gone.
 export const leaseMs = 2 * minute
 // How long a second request waits for the first one's transaction before it is told to come back.
-export const waitMs = 5 * second
+// It holds a connection of the pool, so it is short.
+export const waitMs = 2 * second
 const keyPattern = /^[\x21-\x7e]{1,200}$/
 
 /** One request that must not happen twice, as it is remembered. */
@@ -55,11 +56,11 @@ type Row = {
 }
 
 /**
- * Says whether to run or to answer as before. While another transaction holds the same key this waits `waitMs`, then
+ * Says whether to run or to answer as before. While another transaction holds the same key this waits, then
  * fails with `idempotency_in_progress`; other input fails with `idempotency_mismatch`.
  */
-export async function claim(tx: Tx, attempt: Attempt): Promise<Claim> {
-  await setLockTimeout(tx, waitMs)
+export async function claim(tx: Tx, attempt: Attempt, wait = waitMs): Promise<Claim> {
+  await setLockTimeout(tx, wait)
   const inserted = await insert(tx, attempt).catch(inProgressOnTimeout)
   if (inserted === 1) {
     await setLockTimeout(tx, 0)

@@ -78,7 +78,7 @@ async function runOutside(call: Call, action: OutsideAction): Promise<Done> {
   try {
     output = encode(call, await action.run(ctx, call.input))
   } catch (error) {
-    if (attempt !== null) await inCallersTx(call, (tx) => giveBack(tx, attempt))
+    if (attempt !== null) await free(call, attempt)
     throw error
   }
   await inCallersTx(call, async (tx) => {
@@ -86,6 +86,16 @@ async function runOutside(call: Call, action: OutsideAction): Promise<Done> {
     await auditSuccess(tx, call)
   })
   return { output, replayed: false }
+}
+
+/** Without this the key stays in progress until its lease ends; the first error is still the one to tell. */
+async function free(call: Call, attempt: Attempt): Promise<void> {
+  try {
+    await inCallersTx(call, (tx) => giveBack(tx, attempt))
+  } catch (error) {
+    const { action, traceId } = { action: call.registered.action.name, traceId: call.ctx.traceId }
+    call.app.log.error('idempotency key not given back', { action, traceId, error: String(error) })
+  }
 }
 
 const inCallersTx = <T>(call: Call, work: (tx: Tx) => Promise<T>): Promise<T> =>

@@ -39,29 +39,31 @@ function replace(
   isSecret: (key: string, at: unknown) => boolean,
   hide: (at: unknown) => unknown,
 ): unknown {
-  const visit = (at: unknown, schemas: readonly JsonSchema[]): unknown => {
+  const visit = (at: unknown, schemas: readonly JsonSchema[], depth: number): unknown => {
+    if (depth > depthMax) return masked
     const known = schemas.flatMap((s) => alternatives(s, root))
     if (known.some((s) => s.secret === true)) return hide(at)
-    if (Array.isArray(at))
-      return at.map((item, i) =>
-        visit(
-          item,
-          known.flatMap((s) => s.prefixItems?.[i] ?? s.items ?? []),
-        ),
-      )
+    const below = (child: unknown, next: (s: JsonSchema) => readonly JsonSchema[]) =>
+      visit(child, known.flatMap(next), depth + 1)
+    if (Array.isArray(at)) return at.map((item, i) => below(item, (s) => itemOf(s, i)))
     if (typeof at !== 'object' || at === null) return at
-    const visitField = ([key, child]: [string, unknown]) => [
-      key,
-      isSecret(key, child)
-        ? hide(child)
-        : visit(
-            child,
-            known.flatMap((s) => childOf(s, key)),
-          ),
-    ]
-    return Object.fromEntries(Object.entries(at).map(visitField))
+    return Object.fromEntries(
+      Object.entries(at).map(([key, child]) => [
+        key,
+        isSecret(key, child) ? hide(child) : below(child, (s) => childOf(s, key)),
+      ]),
+    )
   }
-  return visit(value, [root])
+  return visit(value, [root], 0)
+}
+
+// Input is looked at before it is checked, so it may be nested as deep as its bytes allow: 1 MiB of brackets would
+// end the stack.
+const depthMax = 40
+
+const itemOf = (schema: JsonSchema, index: number): readonly JsonSchema[] => {
+  const item = schema.prefixItems?.[index] ?? schema.items
+  return item === undefined ? [] : [item]
 }
 
 const childOf = (schema: JsonSchema, key: string): readonly JsonSchema[] => {
@@ -70,10 +72,10 @@ const childOf = (schema: JsonSchema, key: string): readonly JsonSchema[] => {
   return typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : []
 }
 
-const textsIn = (value: unknown): string[] => {
+const textsIn = (value: unknown, depth = 0): string[] => {
   if (typeof value === 'string') return [value]
-  if (typeof value !== 'object' || value === null) return []
-  return Object.values(value).flatMap(textsIn)
+  if (typeof value !== 'object' || value === null || depth > depthMax) return []
+  return Object.values(value).flatMap((child) => textsIn(child, depth + 1))
 }
 
 /** The same value with every occurrence of these secrets masked. */

@@ -308,6 +308,11 @@ test('of requests at the same moment with one key, one works and the others get 
   assert.equal((await products()).filter((name) => name === 'Irish').length, 1)
 })
 
+test('input nested without end is refused, not a fault', async () => {
+  const deep = JSON.parse(`${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`)
+  assert.equal(codeOf(await call('products.add', { name: 'Deep', more: deep })), 'input_invalid')
+})
+
 const secretInput = {
   url: 'https://school.example',
   login: { value: 'hunter2-hunter2', apiKey: 'named-like-one' },

@@ -30,6 +30,9 @@ export type JsonSchema = {
 /** What travels over the wire: for a codec its JSON side. Throws when a type has no JSON form. */
 export function schemaOf(type: z.ZodType): JsonSchema {
   const { $schema: _, ...schema } = z.toJSONSchema(type, { io: 'input' })
+  if (JSON.stringify(schema).includes('"$ref":"#"')) {
+    throw new Error('a schema that contains itself needs a name of its own inside the object that uses it')
+  }
   return schema as JsonSchema
 }
 

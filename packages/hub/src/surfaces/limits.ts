@@ -1,8 +1,8 @@
 import { minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
+import { hashSecret } from '@bursar/kit/signature/token.ts'
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { parseToken } from '#identity/token.ts'
 import type { Limits } from './server.ts'
 
 /** Brings `createRateLimit`; nothing is limited by itself. Counters are per process. */
@@ -49,8 +49,8 @@ export function createGate(fastify: FastifyInstance, limits: Limits): Gate {
   }
 }
 
-// The key's id, not its secret: whoever guesses at one key is counted together.
+// The whole key, hashed: whoever knows only its id cannot use up its owner's share with forged secrets.
 const keyOf = (request: FastifyRequest): string | null => {
-  const token = request.headers.authorization?.split(' ').at(-1) ?? ''
-  return parseToken(token)?.keyId ?? null
+  const { authorization } = request.headers
+  return authorization === undefined ? null : hashSecret(authorization)
 }

@@ -274,6 +274,43 @@ test('the access log has the route and the key’s id, never a query, an id in a
   for (const secret of ['topsecret', 'learner@example.com', key]) assert.ok(!text.includes(secret))
 })
 
+test('stopping lets a running request end and takes no new one', async () => {
+  const running = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const stopping = await createServer(it.app, {
+    registry: defineActions(notes),
+    ready: () => true,
+    routes: [
+      (fastify) => {
+        fastify.get('/slow', async () => {
+          running.resolve()
+          await finish.promise
+          return { done: true }
+        })
+      },
+    ],
+  })
+  const at = await stopping.listen({ host: '127.0.0.1', port: 0 })
+  const slow = fetch(`${at}/slow`)
+  await running.promise
+  const stopped = stopping.stop()
+  await assert.rejects(fetch(`${at}/healthz`))
+  finish.resolve()
+  assert.deepEqual(await (await slow).json(), { done: true })
+  await stopped
+})
+
+test('the description and its page are served, the page under a strict policy', async () => {
+  const document = await fetch(`${url}/api/openapi.json`)
+  assert.equal(((await document.json()) as { openapi: string }).openapi, '3.1.0')
+  const page = await fetch(`${url}/api/docs`)
+  assert.match(page.headers.get('content-type') ?? '', /text\/html/)
+  assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self';/)
+  for (const [, file] of (await page.text()).matchAll(/(?:src|href)="(\/api\/docs\/[^"]+)"/g)) {
+    assert.equal((await fetch(`${url}${file}`)).status, 200, file)
+  }
+})
+
 test('bytes that are not HTTP get one readable refusal', async () => {
   const { port } = new URL(url)
   const text = await new Promise<string>((resolve) => {

@@ -62,6 +62,10 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   })
   fastify.removeAllContentTypeParsers()
   const state = { stopping: false }
+  // A connection that is kept alive would hold up the stop until the client lets go of it.
+  fastify.addHook('onSend', async (_, reply) => {
+    if (state.stopping) void reply.header('connection', 'close')
+  })
   secureHeaders(fastify, app)
   logAccess(fastify, app)
   answerErrors(fastify, app, limits)
