@@ -278,3 +278,13 @@ test('the probe tells what to mend', async () => {
     ],
   )
 })
+
+test('a login for somebody else is refused, and its link is told to nobody', async () => {
+  const s = await school()
+  const amira = await idOf(s, 'amira.haddad@example.com')
+  const answer = { success: true, url: `${s.simulator.url}/sso/abc`, user_id: 'ffffffffffffffffffffffff' }
+  s.simulator.faults.add({ kind: 'status', status: 200, body: answer, path: '/admin/api/sso' })
+  const refused = failureOf(await launch(s)({ account: amira, course: course('menu-pricing') }))
+  assert.equal(refused.code, 'learnworlds.launch_other_user')
+  assert.ok(!JSON.stringify([refused, s.calls]).includes('/sso/abc'))
+})

@@ -94,7 +94,14 @@ export function addEnrollment(
     payment: { ...showPayment(school, payment) },
     user: showUser(school, user),
   }
-  school.emit('productBought', 'new_purchase', { ip_address: null, ...shown })
+  // The documented sample of a started subscription nests the user in a second `user`.
+  if (asked.type === 'subscription')
+    school.emit('subscriptionPaymentPlanBought', 'subscription_started', {
+      date: stamp(school, now),
+      payment: shown.payment,
+      user: { user: shown.user },
+    })
+  else school.emit('productBought', 'new_purchase', { ip_address: null, ...shown })
   if (more.price > 0) school.emit('paymentCreated', 'new_purchase', shown)
   return enrollment
 }

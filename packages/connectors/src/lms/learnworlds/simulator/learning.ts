@@ -1,7 +1,16 @@
 import type { SimReply, SimRequest, SimRoute } from '../../../simulator/server.ts'
 import { findUser, invalid, missing, namedUser, ok, page, readBody, stamp, textsOf } from './respond.ts'
 import { showCourse, showUser } from './show.ts'
-import { hexId, logEvent, openCourses, type School, type SimCourse, type SimProgress, type SimUser } from './state.ts'
+import {
+  hexId,
+  logEvent,
+  openCourses,
+  ownedBy,
+  type School,
+  type SimCourse,
+  type SimProgress,
+  type SimUser,
+} from './state.ts'
 
 const secondsPerUnit = 420
 
@@ -42,6 +51,22 @@ export function setDone(school: School, user: SimUser, course: SimCourse, units:
     course: showCourse(school, course),
     user: showUser(school, user),
   })
+  completePrograms(school, user, manually)
+}
+
+/** A bundle counts as a learning program; it is complete with the last of its courses. */
+function completePrograms(school: School, user: SimUser, manually: boolean): void {
+  for (const enrollment of ownedBy(school, user.id)) {
+    const bundle = enrollment.productType === 'bundle' ? school.state.bundles.get(enrollment.productId) : undefined
+    const complete = bundle?.courses.every((id) => progressOf(school, user.id, id).completedAt !== null)
+    if (bundle === undefined || complete !== true) continue
+    school.emit('learningProgramCompleted', 'learning_program_completed', {
+      learningProgram: { id: bundle.id, type: 'learning_collection', title: bundle.title, access: bundle.access },
+      user: showUser(school, user),
+      completed_at: stamp(school, school.clock.now()),
+      manually_completed: manually,
+    })
+  }
 }
 
 function showProgress(school: School, course: SimCourse, row: SimProgress | undefined) {
