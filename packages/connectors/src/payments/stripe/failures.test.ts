@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test'
 import type { Failure } from '#failure.ts'
 import type { Fault } from '#simulator/faults.ts'
 import { createStripe } from './index.ts'
-import { type Stage, stageStripe, testKey, value } from './stage.ts'
+import { type Stage, stageStripe, testKey, value } from './testing.ts'
 
 let stage: Stage
 let price: string

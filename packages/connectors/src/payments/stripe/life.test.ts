@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import type { CheckoutTruth, PaymentFacts } from '#payments/port.ts'
-import { type Stage, stageStripe, testSecret, value } from './stage.ts'
+import { type Stage, stageStripe, testSecret, value } from './testing.ts'
 
 let stage: Stage
 before(async () => {

@@ -35,7 +35,8 @@ const present = <T extends object>(input: T) =>
 const session = z.object({ session: text })
 const subscription = z.object({ subscription: text })
 
-const acting = (actions: StripeActions): SimRoute[] => [
+/** What a buyer, the bank and the shop do with single payments. */
+const selling = (actions: StripeActions): SimRoute[] => [
   post(
     'add_price',
     z.object({
@@ -86,6 +87,10 @@ const acting = (actions: StripeActions): SimRoute[] => [
     (input) => actions.disputeClose(input.dispute, input.outcome),
   ),
   post('fraud_warning', z.object({ payment_intent: text }), (input) => actions.fraudWarning(input.payment_intent)),
+]
+
+/** What happens to subscriptions, and time. */
+const renewing = (actions: StripeActions): SimRoute[] => [
   post('renew', subscription, (input) => actions.renew(input.subscription)),
   post('renew_fail', subscription, (input) => actions.renewFail(input.subscription)),
   post('retry', z.object({ subscription: text, card: text.optional() }), (input) =>
@@ -158,4 +163,4 @@ export const controlRoutes = (deps: {
   readonly outbox: Outbox
   readonly state: ApiState
   readonly truth: () => object
-}): SimRoute[] => [...acting(deps.actions), ...sending(deps.outbox, deps.state, deps.truth)]
+}): SimRoute[] => [...selling(deps.actions), ...renewing(deps.actions), ...sending(deps.outbox, deps.state, deps.truth)]

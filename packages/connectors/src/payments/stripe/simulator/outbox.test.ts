@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, test } from 'node:test'
 import { day, minute } from '@bursar/kit/clock.ts'
-import { type Stage, stageStripe, testSecret } from '../stage.ts'
-import { retrySchedule } from './outbox.ts'
+import { type Stage, stageStripe, testSecret } from '../testing.ts'
+import { retrySchedule } from './outbox-send.ts'
 
 type Received = { readonly headers: Record<string, string | string[] | undefined>; readonly body: Buffer }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Stage, stageStripe, value } from '../stage.ts'
+import { type Stage, stageStripe, value } from '../testing.ts'
 
 let stage: Stage
 before(async () => {

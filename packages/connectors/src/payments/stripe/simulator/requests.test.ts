@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import Stripe from 'stripe'
-import { type Stage, stageStripe, testKey } from '../stage.ts'
+import { type Stage, stageStripe, testKey } from '../testing.ts'
 import { schemaSdkVersion } from './schemas.ts'
 
 let stage: Stage

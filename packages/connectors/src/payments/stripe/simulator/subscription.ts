@@ -49,6 +49,27 @@ export type StartInput = {
   readonly method: Method
 }
 
+/** Features this fake has not, as a subscription without them shows it. */
+const unused = {
+  application: null,
+  application_fee_percent: null,
+  billing_cycle_anchor_config: null,
+  billing_thresholds: null,
+  customer_account: null,
+  days_until_due: null,
+  default_source: null,
+  description: null,
+  managed_payments: null,
+  next_pending_invoice_item_invoice: null,
+  on_behalf_of: null,
+  pause_collection: null,
+  pending_invoice_item_interval: null,
+  pending_setup_intent: null,
+  pending_update: null,
+  schedule: null,
+  transfer_data: null,
+}
+
 export function newSubscription(world: World, input: StartInput, at: number): Stripe.Subscription {
   const id = newId(world, 'sub')
   const trialEnd = input.trialDays > 0 ? at + input.trialDays * dayS : null
@@ -77,14 +98,11 @@ export function newSubscription(world: World, input: StartInput, at: number): St
   return {
     id,
     object: 'subscription',
-    application: null,
-    application_fee_percent: null,
+    ...unused,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: trialEnd ?? at,
-    billing_cycle_anchor_config: null,
     billing_mode: { flexible: null, type: 'flexible' },
     billing_schedules: [],
-    billing_thresholds: null,
     cancel_at: null,
     cancel_at_period_end: false,
     canceled_at: null,
@@ -93,12 +111,8 @@ export function newSubscription(world: World, input: StartInput, at: number): St
     created: at,
     currency: input.lines[0]?.currency ?? 'usd',
     customer: input.customer.id,
-    customer_account: null,
-    days_until_due: null,
     default_payment_method: newId(world, 'pm'),
-    default_source: null,
     default_tax_rates: [],
-    description: null,
     discounts: [],
     ended_at: null,
     invoice_settings: {
@@ -111,24 +125,15 @@ export function newSubscription(world: World, input: StartInput, at: number): St
     items: { object: 'list', data: items, has_more: false, url: `/v1/subscription_items?subscription=${id}` },
     latest_invoice: null,
     livemode: world.livemode,
-    managed_payments: null,
     metadata: { ...input.metadata },
-    next_pending_invoice_item_invoice: null,
-    on_behalf_of: null,
-    pause_collection: null,
     payment_settings: {
       payment_method_options: null,
       payment_method_types: null,
       save_default_payment_method: 'on_subscription',
     },
-    pending_invoice_item_interval: null,
-    pending_setup_intent: null,
-    pending_update: null,
-    schedule: null,
     start_date: at,
     status: trialEnd === null ? 'active' : 'trialing',
     test_clock: idOf(input.customer.test_clock),
-    transfer_data: null,
     trial_end: trialEnd,
     trial_settings: { end_behavior: { billing_cycle_anchor: null, missing_payment_method: 'create_invoice' } },
     trial_start: trialEnd === null ? null : at,

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { day } from '@bursar/kit/clock.ts'
 import Stripe from 'stripe'
 import type { InvoiceTruth, SubscriptionTruth } from '#payments/port.ts'
-import { type Stage, stageStripe, testKey, value } from '../stage.ts'
+import { type Stage, stageStripe, testKey, value } from '../testing.ts'
 import { addInterval } from './subscription.ts'
 
 let stage: Stage

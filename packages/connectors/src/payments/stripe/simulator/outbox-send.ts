@@ -1,0 +1,147 @@
+import { hour, type Instant, minute } from '@bursar/kit/clock.ts'
+import type { Http } from '@bursar/kit/http.ts'
+import type { Random } from '@bursar/kit/random.ts'
+import { signStripe } from '@bursar/kit/signature/stripe.ts'
+import type { DeliverAll, Delivery, Form, Signed, Webhook } from './outbox.ts'
+import { snapshotForm, thinForm, type World } from './world.ts'
+
+/** What the outbox holds; `wake` ends the sleep of the running loop. */
+export type Box = {
+  readonly world: World
+  readonly http: Http
+  webhook: Webhook | null
+  deliveries: Delivery[]
+  wake: () => void
+}
+
+/**
+ * When Stripe tries again, after the first attempt: exponential for three days. Stripe publishes the three days, not
+ * the steps.
+ */
+export const retrySchedule: readonly number[] = [
+  5 * minute,
+  30 * minute,
+  2 * hour,
+  5 * hour,
+  10 * hour,
+  12 * hour,
+  12 * hour,
+  12 * hour,
+  12 * hour,
+]
+
+const deliveryTimeoutMs = 20_000
+const answerMaxBytes = 64 * 1024
+
+/** Headers and body of an event. Signed at sending, as Stripe does: a repeat carries a fresh time. */
+export function sign(
+  box: Box,
+  eventId: string,
+  options: { readonly form?: Form; readonly at?: Instant; readonly secret?: string } = {},
+): Signed {
+  const { world } = box
+  const event = world.eventIndex.get(eventId)
+  if (event === undefined) throw new Error(`no event ${eventId}`)
+  const secret = options.secret ?? box.webhook?.secret
+  if (secret === undefined) throw new Error('no webhook secret to sign with')
+  const form = options.form ?? (eventId === event.thinId ? 'thin' : 'snapshot')
+  const body = Buffer.from(
+    JSON.stringify(form === 'thin' ? thinForm(world, event) : snapshotForm(world, event), null, 2),
+  )
+  const timestamp = Math.floor((options.at ?? world.clock.now()) / 1_000)
+  return {
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'stripe-signature': signStripe(body, secret, timestamp),
+      'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
+    },
+    body,
+  }
+}
+
+/** One attempt. True when the target answered 2xx; else the next attempt is planned. */
+export async function send(box: Box, delivery: Delivery): Promise<boolean> {
+  const { webhook, world } = box
+  if (webhook === null) throw new Error('no webhook to deliver to')
+  delivery.attempts += 1
+  delivery.nextAt = null
+  const outcome = await box.http({
+    method: 'POST',
+    url: webhook.url,
+    ...sign(box, delivery.eventId, { form: delivery.form }),
+    timeoutMs: deliveryTimeoutMs,
+    maxBodyBytes: answerMaxBytes,
+  })
+  const status = outcome.ok ? outcome.response.status : null
+  delivery.lastStatus = status
+  if (status !== null && status >= 200 && status < 300) {
+    delivery.state = 'delivered'
+    return true
+  }
+  // A parallel copy may have got through meanwhile; then nothing is left to repeat.
+  if (delivery.state === 'delivered') return false
+  const wait = retrySchedule[delivery.attempts - 1]
+  delivery.nextAt = wait === undefined ? null : world.clock.now() + wait
+  delivery.state = wait === undefined ? 'given_up' : 'waiting'
+  return false
+}
+
+export async function sendDue(box: Box): Promise<number> {
+  const now = box.world.clock.now()
+  const due = box.deliveries.filter((d) => d.state === 'waiting' && d.nextAt !== null && d.nextAt <= now)
+  for (const delivery of due) await send(box, delivery)
+  return due.length
+}
+
+const shuffled = <T>(items: readonly T[], random: Random): T[] =>
+  items
+    .map((item) => ({ item, key: random.next() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item)
+
+/** Everything not delivered yet, due or not, as badly as asked. */
+export async function sendAll(
+  box: Box,
+  options: DeliverAll,
+): Promise<{ readonly sent: number; readonly dropped: number; readonly failed: number }> {
+  const { clock, random } = box.world
+  const waiting = box.deliveries.filter((d) => d.state === 'waiting')
+  const kept = waiting.filter((delivery) => {
+    const lost = options.drop !== undefined && random.next() < options.drop
+    if (lost) delivery.state = 'dropped'
+    return !lost
+  })
+  const copies = kept.flatMap((delivery) => Array.from({ length: options.duplicate ?? 1 }, () => delivery))
+  const queue = options.shuffle === true ? shuffled(copies, random) : copies
+  let failed = 0
+  let next = 0
+  const lane = async () => {
+    for (;;) {
+      const delivery = queue[next++]
+      if (delivery === undefined) return
+      if (options.delayMs !== undefined) await clock.sleep(options.delayMs)
+      if (!(await send(box, delivery))) failed += 1
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, options.parallel ?? 1) }, lane))
+  return { sent: queue.length, dropped: waiting.length - kept.length, failed }
+}
+
+/** Sends what is due, then sleeps until the next repeat or the next event. */
+export async function sendForever(box: Box, stop: AbortSignal): Promise<void> {
+  const { clock } = box.world
+  while (!stop.aborted) {
+    if (box.webhook !== null) await sendDue(box)
+    const now = clock.now()
+    const times = box.deliveries.flatMap((d) => (d.state === 'waiting' && d.nextAt !== null ? [d.nextAt] : []))
+    if (box.webhook !== null && times.some((at) => at <= now)) continue
+    const pause = new AbortController()
+    const end = () => pause.abort()
+    box.wake = end
+    stop.addEventListener('abort', end, { once: true })
+    // No repeat planned: a day is only an upper bound, the next event wakes the loop.
+    const until = times.length === 0 ? 24 * hour : Math.max(1, Math.min(...times) - now)
+    if (!stop.aborted) await clock.sleep(until, pause.signal)
+    stop.removeEventListener('abort', end)
+  }
+}
