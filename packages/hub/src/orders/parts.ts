@@ -30,6 +30,7 @@ export function applyPayment(order: OrderRow, payment: PaymentFacts, telling: Te
   return {
     ...order,
     paymentId: order.paymentId ?? payment.externalId,
+    chargeId: payment.chargeId ?? order.chargeId,
     amount: order.amount === 0n ? payment.amountReceived : order.amount,
     currency: order.currency ?? payment.currency,
     paidAt: order.paidAt ?? (paid ? payment.createdAt : null),

@@ -11,6 +11,7 @@ export type OrderRow = {
   readonly checkoutId: string | null
   readonly paymentId: string | null
   readonly subscriptionId: string | null
+  readonly chargeId: string | null
   readonly state: OrderState
   readonly formState: 'open' | 'awaiting_funds' | 'expired' | 'failed'
   readonly toldAt: Instant | null
@@ -37,7 +38,7 @@ export type OrderKeys = {
 export const findOrder = (tx: Tx, keys: OrderKeys) =>
   tx.maybeOne<OrderRow>(sql('order_find')`
     select id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
-      subscription_id as "subscriptionId", state, form_state as "formState", told_at as "toldAt", issue,
+      subscription_id as "subscriptionId", charge_id as "chargeId", state, form_state as "formState", told_at as "toldAt", issue,
       issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
       paid_at as "paidAt", metadata
     from "order"
@@ -70,7 +71,7 @@ export const insertOrder = (
 /** Writes an order as it now is. */
 export const saveOrder = (tx: Tx, order: OrderRow) =>
   tx.run(sql('order_save')`
-    update "order" set checkout_id = ${order.checkoutId}, payment_id = ${order.paymentId}, subscription_id = ${order.subscriptionId},
+    update "order" set checkout_id = ${order.checkoutId}, payment_id = ${order.paymentId}, subscription_id = ${order.subscriptionId}, charge_id = ${order.chargeId},
       state = ${order.state}, form_state = ${order.formState}, told_at = ${ts(order.toldAt)}, issue = ${order.issue},
       issue_detail = ${order.issueDetail}, person_id = ${order.personId}, email = ${order.email}, currency = ${order.currency},
       amount = ${order.amount}, amount_refunded = ${order.amountRefunded}, paid_at = ${ts(order.paidAt)},

@@ -31,6 +31,7 @@ create table "order" (
   checkout_id text,
   payment_id text,
   subscription_id text,
+  charge_id text,
   state text not null check (state in ('pending', 'awaiting_funds', 'paid', 'partially_refunded', 'refunded', 'disputed', 'charged_back', 'canceled', 'expired')),
   -- How far the payment form got, apart from the money: the money is paid_at.
   form_state text not null default 'open' check (form_state in ('open', 'awaiting_funds', 'expired', 'failed')),
@@ -47,14 +48,21 @@ create table "order" (
   livemode boolean not null,
   metadata jsonb not null default '{}',
   claim_secret_hash bytea,
+  -- The idempotency key of the request that made it, so that its repetition finds it again.
+  request_key text,
   revision bigint not null default 1,
   created_at timestamptz not null,
   paid_at timestamptz,
   updated_at timestamptz not null,
   unique (connection_id, checkout_id),
   unique (connection_id, payment_id),
-  unique (connection_id, subscription_id)
+  unique (connection_id, subscription_id),
+  unique (organization_id, request_key)
 );
+create index order_by_checkout on "order" (checkout_id);
+create index order_by_payment on "order" (payment_id);
+create index order_by_subscription on "order" (subscription_id);
+create index order_by_charge on "order" (charge_id);
 create index order_by_organization on "order" (organization_id, created_at desc, id desc);
 create index order_by_email on "order" (organization_id, lower(email));
 create index order_by_person on "order" (person_id);
@@ -94,7 +102,26 @@ create table refund (
   unique (connection_id, external_id)
 );
 create index refund_by_order on refund (order_id);
+create index refund_by_external on refund (external_id);
 select bursar_protect('refund');
+
+-- A refund somebody asked the hub for, written before the provider is asked: a repetition after a crash asks for
+-- exactly the same, and two at once cannot pay back more than was paid.
+create table refund_request (
+  id text primary key,
+  organization_id text not null references organization,
+  order_id text not null references "order",
+  request_key text not null,
+  amount bigint not null,
+  allocation jsonb not null,
+  reason text not null,
+  state text not null default 'asked' check (state in ('asked', 'made', 'refused')),
+  external_id text,
+  created_at timestamptz not null,
+  unique (organization_id, request_key)
+);
+create index refund_request_by_order on refund_request (order_id);
+select bursar_protect('refund_request');
 
 create table dispute (
   id text primary key,

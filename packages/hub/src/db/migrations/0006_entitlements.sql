@@ -9,6 +9,8 @@ create table lms_account (
   email text not null,
   username text,
   privileged boolean not null default false,
+  -- A person has confirmed that this staff account may take courses.
+  privileged_accepted boolean not null default false,
   created_by_hub boolean not null default false,
   external_created_at timestamptz,
   lease_node text,
@@ -36,6 +38,8 @@ create table entitlement (
   suspended_at timestamptz,
   revoked_at timestamptz,
   reason text not null,
+  -- Ended by a person: what the order says later does not bring it back.
+  ended_by_hand boolean not null default false,
   revision bigint not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,
@@ -98,6 +102,8 @@ create table timeline_entry (
 );
 create index timeline_by_order on timeline_entry (order_id, id) where order_id is not null;
 create index timeline_by_person on timeline_entry (person_id, id) where person_id is not null;
+-- From a provider's event to what came of it.
+create index timeline_by_event on timeline_entry ((data->>'eventId')) where kind = 'event.received';
 create index timeline_by_enrollment on timeline_entry (enrollment_id, id) where enrollment_id is not null;
 select bursar_protect('timeline_entry');
 
@@ -112,3 +118,23 @@ create table launch_link (
   created_at timestamptz not null
 );
 select bursar_protect('launch_link');
+
+-- One row per group of equal causes that need a person, however many rows it holds. Closed when the group is empty.
+create table alert (
+  id text primary key,
+  organization_id text not null references organization,
+  key text not null,
+  kind text not null check (kind in ('stuck')),
+  connection_id text not null references connection,
+  failure_class text not null,
+  failure_code text not null,
+  message text not null,
+  -- How often a seat ran into it; how many stand there now is a query.
+  count bigint not null,
+  first_seen timestamptz not null,
+  last_seen timestamptz not null,
+  closed_at timestamptz
+);
+create unique index alert_open on alert (organization_id, key) where closed_at is null;
+create index alert_newest on alert (organization_id, id);
+select bursar_protect('alert');

@@ -1,0 +1,7 @@
+import type { Action } from '#action/define.ts'
+import { eventActions } from '#events/actions.ts'
+import { identityActions } from '#identity/actions.ts'
+import { reportActions } from '#reports/actions.ts'
+
+/** Every capability of the hub. A new slice's actions get a line here, and all doors serve them. */
+export const allActions: readonly Action[] = [...identityActions, ...eventActions, ...reportActions]
