@@ -7,6 +7,7 @@ import pg from 'pg'
 import { onExit } from './embedded/exit.ts'
 import { livingPostmaster } from './embedded/pidfile.ts'
 import { dataFolder, ownFolder, serverAccount } from './embedded/place.ts'
+import { birthOf, isAlive } from './embedded/processes.ts'
 import { findPrograms } from './embedded/programs.ts'
 import { gone, initialise, launch, logTail, serverUser, shutDown, waitUntilReady } from './embedded/server.ts'
 import { join, withFolderLock } from './embedded/users.ts'
@@ -49,15 +50,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     return { ...started, membership: join(folder) }
   })
 
-  const forget = onExit(() => {
-    if (membership.leave()) return pid
-    return null
-  })
+  // Process ids are given anew; ours is told by its birth.
+  const birth = birthOf(pid)
+  const lives = () => isAlive(pid) && birthOf(pid) === birth
+  const forget = onExit(() => (membership.leave() && lives() ? pid : null))
   let stopped: Promise<void> | null = null
   const stop = () =>
     withFolderLock(folder, async () => {
       forget()
-      if (membership.leave()) await shutDown(pid)
+      if (membership.leave() && lives()) await shutDown(pid)
     })
   return {
     url,

@@ -40,7 +40,8 @@ export async function testDatabase(): Promise<TestDatabase> {
   const name = `${prefix}${process.pid}_${randomBytes(4).toString('hex')}`
   await asAdmin(cluster.url, async (client) => {
     const template = await ensureTemplate(client, cluster.url)
-    await client.query(`create database ${name} template ${template}`)
+    // Copying files takes 40 ms, writing them through the log (the default) 90 to 600.
+    await client.query(`create database ${name} template ${template} strategy file_copy`)
   })
   return {
     url: at(cluster.url, name),

@@ -44,6 +44,17 @@ export async function initialise(programs: Programs, data: string, account: Acco
   }
 }
 
+// Nothing here outlives the machine, and copying a template writes its whole content into the log.
+const unsafeSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  max_wal_size: '4GB',
+  checkpoint_timeout: '1h',
+}
+
 const settings = (options: { port: number; unsafe: boolean }): Record<string, string> => ({
   port: String(options.port),
   listen_addresses: '127.0.0.1',
@@ -57,7 +68,7 @@ const settings = (options: { port: number; unsafe: boolean }): Record<string, st
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',
-  ...(options.unsafe ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
+  ...(options.unsafe ? unsafeSettings : {}),
 })
 
 /**

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { systemClock } from '@bursar/kit/clock.ts'
@@ -69,7 +69,8 @@ export function join(folder: string): Membership {
   return {
     leave: () => {
       rmSync(path.join(users, mine), { force: true })
-      const others = readdirSync(users)
+      // Without the folder (somebody removed it with the data) nobody else can be in it.
+      const others = existsSync(users) ? readdirSync(users) : []
       for (const name of others) if (!livesBehind(name)) rmSync(path.join(users, name), { force: true })
       return !others.some(livesBehind)
     },

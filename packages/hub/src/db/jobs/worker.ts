@@ -50,12 +50,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   pool.on('error', onBreak)
   pool.on('connect', (client) => void client.on('error', onBreak))
 
+  let closed = false
   let generation = 0
   let current: Promise<Started> | null = null
   const ending = new Set<Promise<void>>()
   const start = () => {
     generation++
-    current = startRunner(options, pool, `${node}/${generation}`)
+    current = startRunner(options, pool, `${node}/${generation}`, () => closed)
     current.catch((error: unknown) => log.error('the worker did not start', { error }))
   }
   const halt = (graceMs: number): Promise<void> => {
@@ -95,6 +96,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       void halt(graceMs)
       await Promise.all([...ending])
       await held.release()
+      closed = true
       await pool.end()
     },
   }
@@ -102,7 +104,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
 type Started = { readonly runner: Runner; readonly holder: string }
 
-async function startRunner(options: WorkerOptions, pgPool: pg.Pool, holder: string): Promise<Started> {
+async function startRunner(
+  options: WorkerOptions,
+  pgPool: pg.Pool,
+  holder: string,
+  closed: () => boolean,
+): Promise<Started> {
   const events: WorkerEvents = new EventEmitter()
   // The name under which this pool holds jobs. The library makes one up and offers no option; the pool is handed out
   // here before it asks for its first job, so that our name, whose lock we hold, stands in `locked_by` from the start.
@@ -115,7 +122,7 @@ async function startRunner(options: WorkerOptions, pgPool: pg.Pool, holder: stri
     concurrency: options.concurrency,
     noHandleSignals: true,
     pollInterval: pollMs,
-    logger: errorsOnly(options.log),
+    logger: errorsOnly(options.log, closed),
     taskList: Object.fromEntries(
       Object.entries(options.tasks).map(([name, task]) => [name, adapt(name, task, options)]),
     ),
@@ -157,10 +164,13 @@ const adapt =
     if (result !== undefined) throw new GivenUp(snoozed(result.snoozeUntil))
   }
 
-/** The library speaks up only about its own troubles; a job that failed is told by `adapt`. */
-const errorsOnly = (log: Log): Logger =>
+/**
+ * The library speaks up only about its own troubles; a job that failed is told by `adapt`. After the end a job that
+ * was given back may still come to its own end, and the library finds the pool closed, which is no news.
+ */
+const errorsOnly = (log: Log, closed: () => boolean): Logger =>
   new Logger(() => (level, message, meta) => {
-    if (level === 'error' && meta?.failure !== true) log.error(message)
+    if (level === 'error' && meta?.failure !== true && !closed()) log.error(message)
   })
 
 async function end(started: Started, pool: pg.Pool, clock: Clock, graceMs: number): Promise<void> {

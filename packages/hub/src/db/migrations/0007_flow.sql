@@ -85,6 +85,16 @@ create function bursar_dead_jobs(before_id bigint, page int)
   order by j.id desc limit page
 $$;
 
+-- The same, counted by task and cause. Numbers and ids in the text are what makes equal causes look different.
+create function bursar_dead_job_groups()
+  returns table (task text, error text, jobs int, latest timestamptz)
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select t.identifier, regexp_replace(j.last_error, '[a-z]{2,8}_[0-9a-z]{26}|\d+', '#', 'g'), count(*)::int, max(j.updated_at)
+  from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+  where j.attempts >= j.max_attempts and j.locked_at is null
+  group by 1, 2 order by 3 desc, 1, 2 limit 200
+$$;
+
 -- Gives a dead job a fresh start; false when there is no such dead job.
 create function bursar_revive_job(job_id bigint, at timestamptz) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -101,9 +111,11 @@ create function bursar_job_pending(job_key text) returns boolean
     select from graphile_worker._private_jobs where key = job_key and (locked_at is not null or attempts < max_attempts))
 $$;
 
-revoke execute on function bursar_dead_jobs(bigint, int), bursar_revive_job(bigint, timestamptz), bursar_job_pending(text)
+revoke execute on function
+    bursar_dead_jobs(bigint, int), bursar_dead_job_groups(), bursar_revive_job(bigint, timestamptz), bursar_job_pending(text)
   from public;
-grant execute on function bursar_dead_jobs(bigint, int), bursar_revive_job(bigint, timestamptz), bursar_job_pending(text)
+grant execute on function
+    bursar_dead_jobs(bigint, int), bursar_dead_job_groups(), bursar_revive_job(bigint, timestamptz), bursar_job_pending(text)
   to bursar_system;
 
 -- The processes that work. Each holds a session advisory lock on its id; a row whose lock is free belongs to a dead
