@@ -14,11 +14,12 @@ process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 
 
 const [major] = process.versions.node.split('.')
 if (Number(major) >= majorMin) {
-  const [{ runProcess }, { registry }] = await Promise.all([
+  const [{ runProcess }, { defineActions }, { allActions }] = await Promise.all([
     import('../src/surfaces/cli/entry.ts'),
-    import('../src/surfaces/cli/wiring.ts'),
+    import('../src/action/define.ts'),
+    import('../src/main/actions.ts'),
   ])
-  process.exitCode = await runProcess(process, { registry })
+  process.exitCode = await runProcess(process, { registry: defineActions(allActions) })
 } else {
   handOver()
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { CodedError, type ErrorCode, errorBody } from '@bursar/kit/errors.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from '#action/context.ts'
-import type { Limits } from './server.ts'
+import type { Limits } from './bounds.ts'
 
 // What fastify refuses by itself, in our words.
 const frameworkCodes: Readonly<Record<string, ErrorCode>> = {

@@ -3,7 +3,7 @@ import { CodedError } from '@bursar/kit/errors.ts'
 import { hashSecret } from '@bursar/kit/signature/token.ts'
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Limits } from './server.ts'
+import type { Limits } from './bounds.ts'
 
 /** Brings `createRateLimit`; nothing is limited by itself. Counters are per process. */
 export const registerLimits = async (fastify: FastifyInstance): Promise<void> => {

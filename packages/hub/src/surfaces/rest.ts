@@ -6,9 +6,9 @@ import type { Registry } from '#action/define.ts'
 import { runAction } from '#action/run.ts'
 import { authenticate } from '#identity/authenticate.ts'
 import { acceptJson } from './bodies.ts'
+import type { Limits } from './bounds.ts'
 import { createGate, type Gate } from './limits.ts'
 import { apiPrefix } from './prefix.ts'
-import type { Limits } from './server.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

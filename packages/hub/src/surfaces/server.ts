@@ -3,6 +3,7 @@ import { second } from '@bursar/kit/clock.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { App } from '#action/context.ts'
 import type { Registry } from '#action/define.ts'
+import { defaultLimits, type Limits } from './bounds.ts'
 import { registerDocs } from './docs/routes.ts'
 import { answerErrors, answerUnreadable, answerUnroutable } from './failures.ts'
 import { registerHealth } from './health.ts'
@@ -23,16 +24,6 @@ export type ServerOptions = {
   /** Which proxies in front may say who the client is (X-Forwarded-For); none by default. */
   readonly trustProxy?: boolean | string | readonly string[]
 }
-
-export type Limits = {
-  readonly bodyBytesMax: number
-  /** Requests with one key. */
-  readonly requestsPerMinute: number
-  /** Failed authentications from one address; above it, keys are not even looked at. */
-  readonly failuresPerMinute: number
-}
-
-export const defaultLimits: Limits = { bodyBytesMax: 1024 * 1024, requestsPerMinute: 3_000, failuresPerMinute: 30 }
 
 // Longer than the slowest answer we give (a checkout that waits for a school), shorter than a stuck socket may live.
 const requestTimeoutMs = 60 * second
