@@ -6,7 +6,7 @@ import type { StripeConfig } from './config.ts'
 import { classify } from './failures.ts'
 import { eventTypes } from './subjects.ts'
 
-const keyPattern = /^(sk|rk)_(test|live)_[A-Za-z0-9]+$/
+const keyPattern = /^(sk|rk)_(test|live)_[A-Za-z0-9_]+$/
 
 const finding = (
   code: string,

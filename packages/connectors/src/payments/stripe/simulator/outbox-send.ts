@@ -2,7 +2,7 @@ import { hour, type Instant, minute } from '@bursar/kit/clock.ts'
 import type { Http } from '@bursar/kit/http.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import { signStripe } from '@bursar/kit/signature/stripe.ts'
-import type { DeliverAll, Delivery, Form, Signed, Webhook } from './outbox.ts'
+import type { DeliverAll, Delivery, Form, Signed, Webhook } from './delivery.ts'
 import { snapshotForm, thinForm, type World } from './world.ts'
 
 /** What the outbox holds; `wake` ends the sleep of the running loop. */
@@ -11,6 +11,8 @@ export type Box = {
   readonly http: Http
   webhook: Webhook | null
   deliveries: Delivery[]
+  /** Those of `deliveries` that are not over: what a storm looks through, again and again. */
+  readonly waiting: Set<Delivery>
   wake: () => void
 }
 
@@ -76,6 +78,7 @@ export async function send(box: Box, delivery: Delivery): Promise<boolean> {
   delivery.lastStatus = status
   if (status !== null && status >= 200 && status < 300) {
     delivery.state = 'delivered'
+    box.waiting.delete(delivery)
     return true
   }
   // A parallel copy may have got through meanwhile; then nothing is left to repeat.
@@ -83,14 +86,30 @@ export async function send(box: Box, delivery: Delivery): Promise<boolean> {
   const wait = retrySchedule[delivery.attempts - 1]
   delivery.nextAt = wait === undefined ? null : world.clock.now() + wait
   delivery.state = wait === undefined ? 'given_up' : 'waiting'
+  if (wait === undefined) box.waiting.delete(delivery)
   return false
 }
 
+/** So many are under way at once by themselves: one slow answer does not hold up the rest. */
+const dueLanes = 4
+
 export async function sendDue(box: Box): Promise<number> {
   const now = box.world.clock.now()
-  const due = box.deliveries.filter((d) => d.state === 'waiting' && d.nextAt !== null && d.nextAt <= now)
-  for (const delivery of due) await send(box, delivery)
+  const due = [...box.waiting].filter((d) => d.nextAt !== null && d.nextAt <= now)
+  await inLanes(due, dueLanes, (delivery) => send(box, delivery))
   return due.length
+}
+
+/** Works through a list in order, so many at once. */
+async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async () => {
+    while (next < items.length) {
+      const item = items[next++]
+      if (item !== undefined) await work(item)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, lanes) }, lane))
 }
 
 const shuffled = <T>(items: readonly T[], random: Random): T[] =>
@@ -105,25 +124,22 @@ export async function sendAll(
   options: DeliverAll,
 ): Promise<{ readonly sent: number; readonly dropped: number; readonly failed: number }> {
   const { clock, random } = box.world
-  const waiting = box.deliveries.filter((d) => d.state === 'waiting')
+  const waiting = [...box.waiting]
   const kept = waiting.filter((delivery) => {
     const lost = options.drop !== undefined && random.next() < options.drop
-    if (lost) delivery.state = 'dropped'
+    if (lost) {
+      delivery.state = 'dropped'
+      box.waiting.delete(delivery)
+    }
     return !lost
   })
   const copies = kept.flatMap((delivery) => Array.from({ length: options.duplicate ?? 1 }, () => delivery))
   const queue = options.shuffle === true ? shuffled(copies, random) : copies
   let failed = 0
-  let next = 0
-  const lane = async () => {
-    for (;;) {
-      const delivery = queue[next++]
-      if (delivery === undefined) return
-      if (options.delayMs !== undefined) await clock.sleep(options.delayMs)
-      if (!(await send(box, delivery))) failed += 1
-    }
-  }
-  await Promise.all(Array.from({ length: Math.max(1, options.parallel ?? 1) }, lane))
+  await inLanes(queue, options.parallel ?? 1, async (delivery) => {
+    if (options.delayMs !== undefined) await clock.sleep(options.delayMs)
+    if (!(await send(box, delivery))) failed += 1
+  })
   return { sent: queue.length, dropped: waiting.length - kept.length, failed }
 }
 
@@ -133,7 +149,7 @@ export async function sendForever(box: Box, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     if (box.webhook !== null) await sendDue(box)
     const now = clock.now()
-    const times = box.deliveries.flatMap((d) => (d.state === 'waiting' && d.nextAt !== null ? [d.nextAt] : []))
+    const times = [...box.waiting].flatMap((d) => (d.nextAt === null ? [] : [d.nextAt]))
     if (box.webhook !== null && times.some((at) => at <= now)) continue
     const pause = new AbortController()
     const end = () => pause.abort()

@@ -1,43 +1,8 @@
 import type { Instant } from '@bursar/kit/clock.ts'
 import type { Http } from '@bursar/kit/http.ts'
+import type { DeliverAll, Delivery, Form, Signed, Webhook } from './delivery.ts'
 import { type Box, send, sendAll, sendDue, sendForever, sign } from './outbox-send.ts'
 import type { SimEvent, World } from './world.ts'
-
-export type Form = 'snapshot' | 'thin'
-export type Webhook = {
-  readonly url: string
-  readonly secret: string
-  readonly form?: Form | 'both'
-  /** Event types delivered; absent: all. */
-  readonly events?: readonly string[]
-}
-
-export type Delivery = {
-  readonly id: string
-  readonly eventId: string
-  readonly type: string
-  readonly form: Form
-  readonly createdAt: Instant
-  state: 'waiting' | 'delivered' | 'given_up' | 'dropped'
-  attempts: number
-  nextAt: Instant | null
-  lastStatus: number | null
-}
-
-/** What a delivery looks like on the wire; `body` is exactly what is signed. */
-export type Signed = { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer }
-
-export type DeliverAll = {
-  /** Every delivery is sent this many times. Default 1. */
-  readonly duplicate?: number
-  readonly shuffle?: boolean
-  /** The share of deliveries that is lost for good, 0 to 1. */
-  readonly drop?: number
-  /** Waits on the simulator's clock before each delivery. */
-  readonly delayMs?: number
-  /** How many are under way at once. Default 1. */
-  readonly parallel?: number
-}
 
 export type Outbox = {
   webhook: Webhook | null
@@ -73,7 +38,14 @@ const deliveryOf = (event: SimEvent, form: Form, now: Instant): Delivery => {
 
 /** Events on their way to one address. */
 export function createOutbox(world: World, deps: { http: Http; webhook: Webhook | null }): Outbox {
-  const box: Box = { world, http: deps.http, webhook: deps.webhook, deliveries: [], wake: () => undefined }
+  const box: Box = {
+    world,
+    http: deps.http,
+    webhook: deps.webhook,
+    deliveries: [],
+    waiting: new Set(),
+    wake: () => undefined,
+  }
   let running: { abort: AbortController; loop: Promise<void> } | null = null
   return {
     get webhook() {
@@ -89,7 +61,11 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
       if (webhook?.events !== undefined && !webhook.events.includes(event.type)) return
       const wanted = webhook?.form ?? 'snapshot'
       const forms: readonly Form[] = wanted === 'both' ? ['snapshot', 'thin'] : [wanted]
-      for (const form of forms) box.deliveries.push(deliveryOf(event, form, world.clock.now()))
+      for (const form of forms) {
+        const delivery = deliveryOf(event, form, world.clock.now())
+        box.deliveries.push(delivery)
+        box.waiting.add(delivery)
+      }
       box.wake()
     },
     deliver: async (id) => {
@@ -115,6 +91,7 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
     },
     clear: () => {
       box.deliveries = []
+      box.waiting.clear()
     },
   }
 }
