@@ -1,0 +1,58 @@
+/** Documents cannot lie about what can be looked up: links, files, commands, settings, actions. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { settings } from '../packages/hub/src/main/config.ts'
+import { missingSamples } from './reference/capabilities.ts'
+import { readProject } from './tidy/source.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const pages = readProject(root).filter((s) => s.path.endsWith('.md'))
+const prose = pages.filter((p) => !p.path.startsWith('docs/reference/') && p.path !== 'CHANGELOG.md')
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>
+}
+
+const findings = (pattern: RegExp, among = prose): { page: string; name: string }[] =>
+  among.flatMap((page) => [...page.text.matchAll(pattern)].map((m) => ({ page: page.path, name: m[1] ?? '' })))
+
+const told = (wrong: readonly { page: string; name: string }[]): string =>
+  wrong.map((w) => `\n${w.page}: ${w.name}`).join('')
+
+test('every link between documents leads somewhere', () => {
+  const wrong = findings(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g, pages)
+    .filter(({ name }) => !/^[a-z]+:/.test(name))
+    .filter(({ page, name }) => !existsSync(path.join(root, path.dirname(page), name)))
+  assert.equal(wrong.length, 0, told(wrong))
+})
+
+test('every file or folder that a document names exists', () => {
+  const wrong = findings(/`((?:packages|scripts|docs|\.ci)\/[\w./-]+)`/g).filter(
+    ({ name }) => !existsSync(path.join(root, name)),
+  )
+  assert.equal(wrong.length, 0, told(wrong))
+})
+
+test('every npm command that a document names exists', () => {
+  const own = new Set(['ci', 'install', 'test', 'start'])
+  const wrong = findings(/\bnpm (?:run )?([a-z]+)\b/g).filter(
+    ({ name }) => !own.has(name) && name !== 'run' && manifest.scripts[name] === undefined,
+  )
+  assert.equal(wrong.length, 0, told(wrong))
+})
+
+test('every setting that a document names exists', () => {
+  const known = new Set(Object.values(settings).flatMap((s) => [s.name, ...s.aliases]))
+  // The command line's own: which hub, and with which key.
+  for (const name of ['BURSAR_URL', 'BURSAR_KEY']) known.add(name)
+  const wrong = findings(/\b((?:BURSAR|STRIPE|LEARNWORLDS)_[A-Z_]*[A-Z])\b(?!_?\*)/g).filter(
+    ({ name }) => !known.has(name),
+  )
+  assert.equal(wrong.length, 0, told(wrong))
+})
+
+test('the matrix of capabilities asks every platform', () => {
+  assert.deepEqual(missingSamples(), [])
+})
