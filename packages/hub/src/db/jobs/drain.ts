@@ -1,8 +1,8 @@
 import { type Clock, type Instant, startRealDeadline, type VirtualClock } from '@bursar/kit/clock.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import type pg from 'pg'
-import type { Log } from '#action/context.ts'
 import { createPool } from '#db/database.ts'
+import type { Log } from '#db/log.ts'
 import { encodeVerdict, failed, type JobInfo, snoozed, type Task, type Tasks, type Verdict } from './task.ts'
 
 export type DrainOptions = {

@@ -1,6 +1,6 @@
 import { type Clock, second } from '@bursar/kit/clock.ts'
 import pg from 'pg'
-import type { Log } from '#action/context.ts'
+import type { Log } from '#db/log.ts'
 import { nodeLock, type ReaperDuty, reaperDuty } from './reaper.ts'
 
 /*

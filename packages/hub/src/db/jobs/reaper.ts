@@ -1,6 +1,6 @@
 import type { Clock, Instant } from '@bursar/kit/clock.ts'
 import type pg from 'pg'
-import type { Log } from '#action/context.ts'
+import type { Log } from '#db/log.ts'
 
 /** The first half of a node's lock key: any constant will do. The second is a hash of the node id. */
 export const nodeLock = 7_216_405

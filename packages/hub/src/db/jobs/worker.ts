@@ -3,7 +3,7 @@ import type { Clock } from '@bursar/kit/clock.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import { type Task as LibraryTask, Logger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import pg from 'pg'
-import type { Log } from '#action/context.ts'
+import type { Log } from '#db/log.ts'
 import { holdNode } from './nodes.ts'
 import { encodeVerdict, failed, type JobInfo, snoozed, type Task, type Tasks, type Verdict } from './task.ts'
 
