@@ -1,19 +1,22 @@
 import type { Failure } from '@bursar/connectors/failure.ts'
-import type { Instant } from '@bursar/kit/clock.ts'
+import { type Instant, minute } from '@bursar/kit/clock.ts'
 import type { Ctx } from '#action/context.ts'
 import { inTx } from '#action/context.ts'
-import { allow, type BreakerCause, recordOutcome } from '#db/breaker.ts'
+import { openLms } from '#catalog/open.ts'
+import { allow, type BreakerCause, breakerOf, recordOutcome } from '#db/breaker.ts'
 import type { Tx } from '#db/database.ts'
 import { enqueue } from '#db/jobs/queue.ts'
 import { penalise, sharedNow } from '#db/rate.ts'
 import { sql, ts } from '#db/sql.ts'
 import { record, type TimelineEntry } from '#events/timeline.ts'
-import { applyJob, retryJob } from './store.ts'
+import { applyJob, knockJob, retryJob } from './store.ts'
 
 /** The failure code of a row that waits because its platform is down. */
 export const frozenCode = 'breaker_open'
 const wakeMax = 5_000
 const penaltyMsDefault = 10_000
+// Frozen work is woken by the knock that is answered; by itself it looks again this late, should the knock be lost.
+const frozenLookMs = 30 * minute
 
 export type Gate =
   | { readonly open: true }
@@ -23,9 +26,31 @@ export type Gate =
 export async function gate(ctx: Ctx, accountId: string): Promise<Gate> {
   const [row] = await ctx.db.direct<{ connectionId: string; state: string | null }>(sql('gate')`
     select a.connection_id as "connectionId", b.state from lms_account a left join breaker b using (connection_id) where a.id = ${accountId}`)
-  if (row === undefined || row.state !== 'open') return { open: true }
-  const allowed = await allow(ctx.db, { connection: row.connectionId, now: ctx.clock.now() })
-  return allowed.state === 'open' ? { open: false, until: allowed.until, cause: allowed.cause } : { open: true }
+  return row === undefined || row.state !== 'open' ? { open: true } : knock(ctx, row.connectionId)
+}
+
+/**
+ * Asks a school that was down whether it answers again, one caller at a time, by a read that belongs to no learner: an
+ * outage of any length costs nobody an attempt, and one learner's own trouble keeps nobody else out.
+ */
+export async function knock(ctx: Ctx, connectionId: string): Promise<Gate> {
+  const allowed = await allow(ctx.db, { connection: connectionId, now: ctx.clock.now() })
+  if (allowed.state === 'closed') return { open: true }
+  if (allowed.state === 'open') return { open: false, until: allowed.until, cause: allowed.cause }
+  const connector = await openLms(ctx, connectionId, { lane: 'provisioning' })
+  // Without a harmless read the learner's own call is the probe.
+  if (connector.catalog === undefined) return { open: true }
+  const read = await connector.catalog.list()
+  await inTx(ctx, async (tx) => record(tx, ctx, await tellHealth(tx, ctx, connectionId, read.ok ? 'ok' : read.failure)))
+  const { probeAt, cause } = await breakerOf(ctx.db, connectionId)
+  return probeAt === null || cause === null ? { open: true } : { open: false, until: probeAt, cause }
+}
+
+/** Whether anything waits for this school to answer again. */
+export async function isAwaited(ctx: Ctx, connectionId: string): Promise<boolean> {
+  const rows = await ctx.db.direct(sql('enrollment_frozen')`
+    select 1 from enrollment where connection_id = ${connectionId} and next_try_at is not null and failure_code = ${frozenCode} limit 1`)
+  return rows.length > 0
 }
 
 const causes: Readonly<Record<BreakerCause, string>> = {
@@ -33,21 +58,25 @@ const causes: Readonly<Record<BreakerCause, string>> = {
   unauthorized: 'The school refuses our credentials. Everybody waits until they are mended.',
 }
 
-/** Puts an account's due work off until the breaker lets somebody through. Burns no attempt; tells it once. */
+/** Puts an account's due work off until a knock is answered. Burns no attempt; tells it once. */
 export async function freeze(
   ctx: Ctx,
   accountId: string,
   closed: { until: Instant; cause: BreakerCause },
 ): Promise<void> {
   const message = causes[closed.cause]
+  const lookAt = closed.until + frozenLookMs
   await inTx(ctx, async (tx) => {
-    const rows = await tx.many<{ id: string; personId: string; news: boolean }>(sql('enrollment_freeze')`
-      update enrollment n set next_try_at = ${ts(closed.until)}::timestamptz, failing_since = coalesce(n.failing_since, ${ts(tx.now)}::timestamptz),
+    const rows = await tx.many<{ id: string; personId: string; connectionId: string; news: boolean }>(sql(
+      'enrollment_freeze',
+    )`
+      update enrollment n set next_try_at = ${ts(lookAt)}::timestamptz, failing_since = coalesce(n.failing_since, ${ts(tx.now)}::timestamptz),
         failure_class = ${closed.cause}, failure_code = ${frozenCode}, failure_message = ${message}, updated_at = ${ts(tx.now)}
       from (select id, failure_code from enrollment where account_id = ${accountId} and next_try_at <= ${ts(tx.now)} for update) d
       where n.id = d.id
-      returning n.id, n.person_id as "personId", d.failure_code is distinct from ${frozenCode} as news`)
-    if (rows.length === 0) return
+      returning n.id, n.person_id as "personId", n.connection_id as "connectionId", d.failure_code is distinct from ${frozenCode} as news`)
+    const [first] = rows
+    if (first === undefined) return
     const entries = rows
       .filter((r) => r.news)
       .map(
@@ -59,7 +88,11 @@ export async function freeze(
         }),
       )
     await record(tx, ctx, entries)
-    await enqueue(tx, [retryJob(ctx.organization, accountId, closed.until)])
+    const { connectionId } = first
+    await enqueue(tx, [
+      retryJob(ctx.organization, accountId, lookAt),
+      knockJob(ctx.organization, connectionId, closed.until),
+    ])
   })
 }
 

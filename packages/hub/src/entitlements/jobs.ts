@@ -5,10 +5,12 @@ import { enqueue } from '#db/jobs/queue.ts'
 import type { Tasks } from '#db/jobs/task.ts'
 import { sql, ts } from '#db/sql.ts'
 import { apply } from './apply.ts'
+import { isAwaited, knock } from './health.ts'
 import { recompute } from './seats.ts'
 import { applyJob } from './store.ts'
 
 const applyPayload = z.object({ organization: z.string(), accountId: z.string() })
+const knockPayload = z.object({ organization: z.string(), connectionId: z.string() })
 // A busy account is freed within a call or two; a dead holder within the reaper's five seconds.
 const busyWaitMs = second
 const roundsMax = 20
@@ -26,6 +28,12 @@ export const entitlementTasks = (app: App): Tasks => ({
       if (applied.outcome !== 'worked' || applied.dueAt === null || applied.dueAt > app.clock.now()) return undefined
     }
     return { snoozeUntil: app.clock.now() + busyWaitMs }
+  },
+  'entitlements.knock': async (payload) => {
+    const { organization, connectionId } = knockPayload.parse(payload)
+    const ctx = systemCtx(app, organization, 'entitlements')
+    const answer = await knock(ctx, connectionId)
+    return answer.open || !(await isAwaited(ctx, connectionId)) ? undefined : { snoozeUntil: answer.until }
   },
   'entitlements.sweep': async () => {
     await sweep(app)

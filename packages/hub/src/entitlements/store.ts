@@ -144,6 +144,14 @@ export const retryJob = (organization: string, accountId: string, runAt: Instant
   runAt,
 })
 
+/** One look at a school that is down; one per school, however much waits for it. */
+export const knockJob = (organization: string, connectionId: string, runAt: Instant) => ({
+  task: 'entitlements.knock',
+  payload: { organization, connectionId },
+  key: `knock:${connectionId}`,
+  runAt,
+})
+
 /** A poke for now. */
 export const applyJob = (organization: string, accountId: string) => ({
   task: 'entitlements.apply',
