@@ -91,6 +91,23 @@ test('Frequent events that say nothing new are not read back', () => {
     assert.deepEqual(snapshot(type, { id: 'x_1', object: 'charge' }).subjects, [], type)
 })
 
+test('Events about payouts, accounts and features are kept and read nothing', () => {
+  const others = {
+    'entitlements.active_entitlement_summary.updated': 'entitlements.active_entitlement_summary',
+    'transfer.created': 'transfer',
+    'transfer.reversed': 'transfer',
+    'payout.paid': 'payout',
+    'payout.failed': 'payout',
+    'payout.canceled': 'payout',
+    'payout.reconciliation_completed': 'payout',
+    'account.updated': 'account',
+  }
+  for (const [type, object] of Object.entries(others)) {
+    assert.deepEqual(snapshot(type, { id: 'x_1', object }).subjects, [], type)
+    assert.deepEqual(thin(`v1.${type}`, { id: 'x_1', type: object, url: '/v1/x' }).subjects, [], type)
+  }
+})
+
 test('A sweep asks for at most the 20 types Stripe allows, each of them handled', () => {
   assert.ok(sweptTypes.length <= 20)
   for (const type of sweptTypes) assert.ok(Object.hasOwn(eventTypes, type), type)

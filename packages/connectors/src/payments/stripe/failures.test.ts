@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
+import { hour } from '@bursar/kit/clock.ts'
 import type { Failure } from '#failure.ts'
 import type { Fault } from '#simulator/faults.ts'
 import { createStripe } from './index.ts'
+import { inspectWebhookSecret } from './probe.ts'
 import { type Stage, stageStripe, testKey, value } from './testing.ts'
 
 let stage: Stage
@@ -140,6 +142,14 @@ test('A key used with other parameters is a conflict, and a stored 500 stays a 5
   assert.equal(stage.sim.truth().checkouts.length, before + 1)
 })
 
+test('A key is forgotten after a day: who repeats later must look first', async () => {
+  const first = value(await stage.stripe.createCheckout(request('old key')))
+  await stage.clock.advance(24 * hour)
+  assert.deepEqual(value(await stage.stripe.createCheckout(request('old key'))), first)
+  await stage.clock.advance(1)
+  assert.notEqual(value(await stage.stripe.createCheckout(request('old key'))).externalId, first.externalId)
+})
+
 test('Our own budget holds a call back before it is made', async () => {
   const limited = createStripe(
     { secretKey: testKey, apiBase: stage.sim.url },
@@ -214,5 +224,19 @@ test('The probe tells the mode, the rights and the missing events', async () => 
   assert.deepEqual(
     restricted.findings.filter((finding) => finding.level === 'problem').map((finding) => finding.code),
     ['stripe.right_events'],
+  )
+})
+
+test('A signing secret is told from an API key and from half a secret', () => {
+  const levels = [
+    'whsec_0123456789abcdef0123456789',
+    'sk_test_0123456789abcdef012345',
+    'whsec_short',
+    'abc',
+    'whsec_0123456789 abcdef0123456',
+  ]
+  assert.deepEqual(
+    levels.map((secret) => inspectWebhookSecret(secret).level),
+    ['ok', 'problem', 'problem', 'problem', 'problem'],
   )
 })

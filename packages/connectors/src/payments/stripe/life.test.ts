@@ -90,6 +90,36 @@ test('A checkout of two courses is paid, read in one call, and refunded line by 
   assert.equal(after.refunds[0]?.metadata.hub_order_line_id, 'oln_2')
 })
 
+test('L8: a sale and a partial refund keep their amount in currencies of every kind', async () => {
+  const cases = [
+    { currency: 'jpy', stripe: 1_200, iso: 1_200n, refund: 500n, sent: 500 },
+    { currency: 'isk', stripe: 199_000, iso: 1_990n, refund: 990n, sent: 99_000 },
+    { currency: 'ugx', stripe: 5_000_000, iso: 50_000n, refund: 1n, sent: 100 },
+    { currency: 'kwd', stripe: 4_990, iso: 4_990n, refund: 1_230n, sent: 1_230 },
+    { currency: 'huf', stripe: 150_050, iso: 150_050n, refund: 50n, sent: 50 },
+    { currency: 'mga', stripe: 5_000, iso: 500_000n, refund: 100n, sent: 1 },
+  ]
+  for (const { currency, stripe, iso, refund, sent } of cases) {
+    const id = await checkout([stage.sim.addPrice({ name: 'Course', amount: stripe, currency }).id])
+    stage.sim.pay({ session: id })
+    const paid = await readCheckout(id)
+    assert.deepEqual([paid.currency, paid.amount, paid.payment?.amountReceived], [currency.toUpperCase(), iso, iso])
+    const paymentId = paid.paymentId ?? ''
+    const back = value(
+      await stage.stripe.refund({
+        paymentId,
+        amount: refund,
+        currency: paid.currency,
+        metadata: {},
+        idempotencyKey: `refund ${currency}`,
+      }),
+    )
+    assert.equal(back.amount, refund, currency)
+    assert.equal(stage.sim.truth().refunds.at(-1)?.amount, sent, currency)
+    assert.equal((await readPayment(paymentId)).amountRefunded, refund, currency)
+  }
+})
+
 test('F14: a dispute is opened, its money withdrawn, and won back; another is lost', async () => {
   const price = stage.sim.addPrice({ name: 'Course', amount: 5000 })
   for (const outcome of ['won', 'lost'] as const) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { hour, type Instant } from '@bursar/kit/clock.ts'
 import type { SimReply, SimRequest, SimRoute } from '#simulator/server.ts'
 import { apiVersion } from '../client.ts'
 import { expand } from './expand.ts'
@@ -18,7 +19,10 @@ export type Endpoint = {
   }) => object
 }
 
-type Stored = { readonly fingerprint: string; readonly reply: SimReply }
+type Stored = { readonly fingerprint: string; readonly reply: SimReply; readonly at: Instant }
+
+/** Stripe may forget a key after 24 hours; this one does, so that nobody builds on more. */
+const keyLifetimeMs = 24 * hour
 
 /** What outlives a request: stored answers by idempotency key, and failures ordered by a test. */
 export type ApiState = {
@@ -83,7 +87,9 @@ function serve(world: World, state: ApiState, endpoint: Endpoint, request: SimRe
     ...(key === null ? {} : { 'idempotency-key': key }),
   }
   const fingerprint = fingerprintOf(request)
-  const stored = key === null ? undefined : state.answers.get(key)
+  const now = world.clock.now()
+  const kept = key === null ? undefined : state.answers.get(key)
+  const stored = kept !== undefined && now - kept.at <= keyLifetimeMs ? kept : undefined
   if (stored !== undefined && stored.fingerprint !== fingerprint) {
     const mismatch = new Refusal(
       'Keys for idempotent requests can only be used with the same parameters they were first used with.',
@@ -104,7 +110,7 @@ function serve(world: World, state: ApiState, endpoint: Endpoint, request: SimRe
     const answer = work(world, endpoint, request, form, requestId)
     const reply = state.failAfterWork > 0 ? serverError : answer
     if (state.failAfterWork > 0) state.failAfterWork -= 1
-    if (key !== null) state.answers.set(key, { fingerprint, reply })
+    if (key !== null) state.answers.set(key, { fingerprint, reply, at: now })
     return { ...reply, headers }
   } finally {
     world.request = { id: null, idempotency_key: null }

@@ -1,4 +1,6 @@
+import { moneyToDecimal } from '@bursar/kit/money.ts'
 import type { SimReply, SimRoute } from '#simulator/server.ts'
+import { currencyCode, fromStripe } from '../money.ts'
 import { pay } from './checkout.ts'
 import { openLink } from './links.ts'
 import { find, Refusal, type World } from './world.ts'
@@ -38,7 +40,8 @@ function form(world: World, id: string, error: string | null = null): SimReply {
       `<h1>This checkout is ${safe(session.status ?? 'closed')}.</h1><p>Nothing more can be paid here.</p>`,
       410,
     )
-  const show = (amount: number) => `${(amount / 100).toFixed(2)} ${(session.currency ?? '').toUpperCase()}`
+  const currency = currencyCode(session.currency ?? 'usd')
+  const show = (amount: number) => `${moneyToDecimal({ amount: fromStripe(amount, currency), currency })} ${currency}`
   const rows = (world.lines.get(id) ?? [])
     .map(
       (line) =>
