@@ -172,18 +172,13 @@ async function misbehave(fault: Fault, res: ServerResponse, work: () => Promise<
   }
 }
 
-/**
- * Starts a fake of somebody else's system on loopback: its routes, a log, faults on request and control calls under
- * /_sim/. The fake speaks HTTP, so what is tested is what runs.
- */
-export async function startSimulator(options: SimOptions, port = 0): Promise<Simulator> {
-  const faults = createFaults(options)
-  const log: SimLogEntry[] = []
+/** One request: a control call, or a route behind the guard and whatever fault is due; then the log. */
+function createServe(options: SimOptions, faults: Faults, log: SimLogEntry[]) {
   const routes = options.routes.map(compile)
   const control = [...faultRoutes(faults, options, log), ...(options.control ?? [])].map(compile)
   const notFound = options.notFound ?? (() => ({ status: 404, body: { error: 'not found' } }))
 
-  const serve = async (req: IncomingMessage, res: ServerResponse) => {
+  return async (req: IncomingMessage, res: ServerResponse) => {
     const url = new URL(req.url ?? '/', 'http://simulator')
     const method = req.method ?? 'GET'
     const body = await readBody(req)
@@ -217,7 +212,16 @@ export async function startSimulator(options: SimOptions, port = 0): Promise<Sim
     log.push({ at, method, path: url.pathname + url.search, status, fault: fault?.kind ?? null })
     if (log.length > logLimit) log.splice(0, log.length - logLimit)
   }
+}
 
+/**
+ * Starts a fake of somebody else's system on loopback: its routes, a log, faults on request and control calls under
+ * /_sim/. The fake speaks HTTP, so what is tested is what runs.
+ */
+export async function startSimulator(options: SimOptions, port = 0): Promise<Simulator> {
+  const faults = createFaults(options)
+  const log: SimLogEntry[] = []
+  const serve = createServe(options, faults, log)
   const server: Server = createServer((req, res) => {
     serve(req, res).catch((error: unknown) => {
       if (!res.headersSent)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
+import { createLearnWorldsClient } from '../client.ts'
 import { failureOf, schools, value } from '../testing.ts'
 import { memoryTokens } from './token.ts'
 
@@ -47,6 +48,16 @@ test('twenty callers with a dead token share one renewal', async () => {
   s.simulator.reset()
   const outcomes = await Promise.all(Array.from({ length: 20 }, () => s.client.users.page()))
   for (const outcome of outcomes) value(outcome)
+  assert.equal(s.simulator.school().counts.tokens, 1)
+})
+
+test('a connector for each piece of work: ten of them with a dead token share one renewal', async () => {
+  const tokens = memoryTokens()
+  const s = await school({ ...withSecret, variants: { requests: 0 }, io: { tokens } })
+  value(await s.client.users.page())
+  s.simulator.reset()
+  const clients = Array.from({ length: 10 }, () => createLearnWorldsClient(s.settings, { ...s.io }))
+  for (const outcome of await Promise.all(clients.map((client) => client.users.page()))) value(outcome)
   assert.equal(s.simulator.school().counts.tokens, 1)
 })
 

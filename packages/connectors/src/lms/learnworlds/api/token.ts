@@ -4,6 +4,7 @@ import type { ConnectorIo, TokenStore } from '../../../io.ts'
 import type { Settings } from '../config.ts'
 import { learnWorldsFailure } from './errors.ts'
 import type { Send } from './send.ts'
+import { sharedPerSchool } from './shared.ts'
 
 /** A token is renewed before it ends: a tenth of its life, at most five minutes. */
 const earlyShare = 0.1
@@ -15,6 +16,8 @@ const answerSchema = z.looseObject({
     expires_in: z.coerce.number().positive().optional().catch(undefined),
   }),
 })
+
+type Token = { readonly token: string; readonly expiresAt: number }
 
 export type Tokens = {
   /** A token that should work now. */
@@ -49,6 +52,9 @@ const requestFor = (settings: Settings, secret: string, encoding: 'form' | 'json
 
 const refused = (message: string) => failed(learnWorldsFailure('unauthorized', 'credentials_refused', message))
 
+/** The renewal that is running, if any, for all clients of one school. */
+const renewalOf = sharedPerSchool<{ running: Promise<Outcome<Token>> | null }>(() => ({ running: null }))
+
 export function createTokens(settings: Settings, io: ConnectorIo, send: Send): Tokens {
   const { auth } = settings
   if (auth.kind === 'token') {
@@ -60,9 +66,9 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
   }
   const store = io.tokens ?? memoryTokens()
   const key = `${settings.origin}|${settings.clientId}`
-  let renewal: Promise<Outcome<string>> | null = null
+  const renewal = renewalOf(settings, io)
 
-  const fetchToken = async (): Promise<Outcome<string>> => {
+  const fetchToken = async (): Promise<Outcome<Token>> => {
     const { body, contentType } = requestFor(settings, auth.clientSecret, auth.encoding)
     const sent = await send({
       method: 'POST',
@@ -80,15 +86,17 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
     const { access_token: token, expires_in: lifetimeS = settings.flags.tokenLifetimeS } = parsed.data.tokenData
     const lifetimeMs = lifetimeS * 1_000
     const expiresAt = io.clock.now() + lifetimeMs - Math.min(earlyLimitMs, lifetimeMs * earlyShare)
-    store.set(key, { token, expiresAt })
-    return done(token)
+    return done({ token, expiresAt })
   }
 
-  const renew = () => {
-    renewal ??= fetchToken().finally(() => {
-      renewal = null
+  const renew = async (): Promise<Outcome<string>> => {
+    renewal.running ??= fetchToken().finally(() => {
+      renewal.running = null
     })
-    return renewal
+    const renewed = await renewal.running
+    if (!renewed.ok) return renewed
+    store.set(key, renewed.value)
+    return done(renewed.value.token)
   }
 
   const forget = (old: string) => {
@@ -102,7 +110,7 @@ export function createTokens(settings: Settings, io: ConnectorIo, send: Send): T
     },
     renewed: async (old) => {
       const kept = store.get(key)
-      if (renewal === null && kept !== undefined && kept.token !== old) return done(kept.token)
+      if (renewal.running === null && kept !== undefined && kept.token !== old) return done(kept.token)
       forget(old)
       return renew()
     },

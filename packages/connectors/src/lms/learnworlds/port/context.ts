@@ -1,6 +1,7 @@
 import { minute } from '@bursar/kit/clock.ts'
 import type { ConnectorIo } from '../../../io.ts'
 import type { Account } from '../../port.ts'
+import { sharedPerSchool } from '../api/shared.ts'
 import type { LearnWorldsClient } from '../client.ts'
 import type { Settings } from '../config.ts'
 import { createMemory, type Memory } from './memory.ts'
@@ -20,11 +21,15 @@ export type Context = {
   readonly contents: Memory<readonly string[]>
 }
 
+const memoriesOf = sharedPerSchool((settings, io) => ({
+  createdAt: createMemory<number>(io.clock, settings.flags.visibilityWindowMs),
+  accounts: createMemory<Account>(io.clock, keepMs),
+  contents: createMemory<readonly string[]>(io.clock, keepMs),
+}))
+
 export const createContext = (client: LearnWorldsClient, io: ConnectorIo): Context => ({
   client,
   settings: client.settings,
   io,
-  createdAt: createMemory(io.clock, client.settings.flags.visibilityWindowMs),
-  accounts: createMemory(io.clock, keepMs),
-  contents: createMemory(io.clock, keepMs),
+  ...memoriesOf(client.settings, io),
 })
