@@ -3,8 +3,8 @@ import { done, failed, type Outcome } from '../../../failure.ts'
 import type { ConnectorIo, TokenStore } from '../../../io.ts'
 import type { Settings } from '../config.ts'
 import { learnWorldsFailure } from './errors.ts'
+import { onePerSchool } from './per-school.ts'
 import type { Send } from './send.ts'
-import { sharedPerSchool } from './shared.ts'
 
 /** A token is renewed before it ends: a tenth of its life, at most five minutes. */
 const earlyShare = 0.1
@@ -53,7 +53,7 @@ const requestFor = (settings: Settings, secret: string, encoding: 'form' | 'json
 const refused = (message: string) => failed(learnWorldsFailure('unauthorized', 'credentials_refused', message))
 
 /** The renewal that is running, if any, for all clients of one school. */
-const renewalOf = sharedPerSchool<{ running: Promise<Outcome<Token>> | null }>(() => ({ running: null }))
+const renewalOf = onePerSchool<{ running: Promise<Outcome<Token>> | null }>(() => ({ running: null }))
 
 export function createTokens(settings: Settings, io: ConnectorIo, send: Send): Tokens {
   const { auth } = settings

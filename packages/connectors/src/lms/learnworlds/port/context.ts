@@ -1,7 +1,7 @@
 import { minute } from '@bursar/kit/clock.ts'
 import type { ConnectorIo } from '../../../io.ts'
 import type { Account } from '../../port.ts'
-import { sharedPerSchool } from '../api/shared.ts'
+import { onePerSchool } from '../api/per-school.ts'
 import type { LearnWorldsClient } from '../client.ts'
 import type { Settings } from '../config.ts'
 import { createMemory, type Memory } from './memory.ts'
@@ -21,7 +21,7 @@ export type Context = {
   readonly contents: Memory<readonly string[]>
 }
 
-const memoriesOf = sharedPerSchool((settings, io) => ({
+const memoriesOf = onePerSchool((settings, io) => ({
   createdAt: createMemory<number>(io.clock, settings.flags.visibilityWindowMs),
   accounts: createMemory<Account>(io.clock, keepMs),
   contents: createMemory<readonly string[]>(io.clock, keepMs),

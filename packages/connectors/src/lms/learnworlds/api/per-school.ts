@@ -8,7 +8,7 @@ const schoolsMax = 1_000
  * One value per configuration for everybody who works through the same `Http`. A hub opens a connector for each
  * piece of work; what they learn about one school (a renewal that is running, an account just seen) they share.
  */
-export function sharedPerSchool<T>(make: (settings: Settings, io: ConnectorIo) => T) {
+export function onePerSchool<T>(make: (settings: Settings, io: ConnectorIo) => T) {
   const byHttp = new WeakMap<Http, Map<string, T>>()
   return (settings: Settings, io: ConnectorIo): T => {
     const kept = byHttp.get(io.http) ?? new Map<string, T>()
