@@ -1,6 +1,6 @@
 import type { TokenStore } from '@bursar/connectors/io.ts'
 import type { Clock } from '@bursar/kit/clock.ts'
-import type { Http } from '@bursar/kit/http.ts'
+import type { AddressGuard, Http } from '@bursar/kit/http.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import type { Database, Tx } from '#db/database.ts'
@@ -24,6 +24,8 @@ export type App = {
   readonly ids: Ids
   readonly db: Database
   readonly http: Http
+  /** Which addresses `http` may call; asked when one is registered. Left out: public https, and loopback in the demo. */
+  readonly guard?: Pick<AddressGuard, 'check'>
   readonly secrets: Secrets
   readonly log: Log
   /** Names this process among its peers; its leases carry it. */

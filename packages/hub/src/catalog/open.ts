@@ -3,12 +3,21 @@ import type { LimitPolicy, LmsConnector } from '@bursar/connectors/lms/port.ts'
 import { lmsRegistry } from '@bursar/connectors/lms/registry.ts'
 import type { PaymentConnector } from '@bursar/connectors/payments/port.ts'
 import { paymentRegistry } from '@bursar/connectors/payments/registry.ts'
+import { minute } from '@bursar/kit/clock.ts'
 import { CodedError, fail } from '@bursar/kit/errors.ts'
 import { type App, type Ctx, inTx } from '#action/context.ts'
 import { type Lane, sharedNow, takeSlot } from '#db/rate.ts'
 import { type Connection, connectionById, sealedFor } from './connections.ts'
 
-export type OpenOptions = { readonly lane: Lane; readonly record?: (call: CallRecord) => void }
+export type OpenOptions = {
+  readonly lane: Lane
+  readonly record?: (call: CallRecord) => void
+  /** A person looks whether it works: also while it is paused. */
+  readonly whilePaused?: boolean
+}
+
+// A paused connection is asked for nothing; resuming wakes what waits, so this is only how often it looks.
+const pausedWaitMs = 30 * minute
 
 /** Puts the sealed secrets back where they belong in the settings. Keys are dotted paths. */
 export function withSecrets(
@@ -48,14 +57,21 @@ export function withoutSecrets(config: Readonly<Record<string, unknown>>, paths:
   return { open, secrets }
 }
 
-const settingsOf = (app: App, connection: Connection): Record<string, unknown> => {
-  if (connection.credentials === null) return { ...connection.config }
-  const secrets = JSON.parse(app.secrets.open(connection.credentials, sealedFor(connection.id))) as Record<
-    string,
-    unknown
-  >
-  return withSecrets(connection.config, secrets)
-}
+/** The sealed values by their dotted paths. */
+const sealedOf = (app: App, connection: Connection): Record<string, unknown> =>
+  connection.credentials === null
+    ? {}
+    : (JSON.parse(app.secrets.open(connection.credentials, sealedFor(connection.id))) as Record<string, unknown>)
+
+/** Which secrets are set, by name. Their values never leave. */
+export const secretNames = (app: App, connection: Connection): string[] =>
+  Object.entries(sealedOf(app, connection))
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([path]) => path)
+
+/** The settings with their secrets, for the connector and for whoever changes them. */
+export const settingsOf = (app: App, connection: Connection): Record<string, unknown> =>
+  withSecrets(connection.config, sealedOf(app, connection))
 
 async function acquire(app: App, connection: string, lane: Lane, limit: LimitPolicy, cost: number) {
   const ask = () => takeSlot(app.db, { connection, lane, limit, cost, now: sharedNow(app.clock) })
@@ -75,7 +91,10 @@ const ioFor = (app: App, connection: Connection, limit: () => LimitPolicy, optio
     get: (key) => app.tokens.get(`${connection.id} ${key}`),
     set: (key, value) => app.tokens.set(`${connection.id} ${key}`, value),
   },
-  acquire: (cost) => acquire(app, connection.id, options.lane, limit(), cost),
+  acquire: async (cost) =>
+    connection.state === 'paused' && options.whilePaused !== true
+      ? { ok: false, retryAfterMs: pausedWaitMs }
+      : acquire(app, connection.id, options.lane, limit(), cost),
   ...(options.record === undefined ? {} : { record: options.record }),
 })
 

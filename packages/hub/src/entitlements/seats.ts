@@ -13,6 +13,8 @@ export type Desired = {
   readonly personId: string
   readonly courseId: string
   readonly access: 'live' | 'suspended' | 'ended'
+  /** Only of a reason that is new; left out: from now on. */
+  readonly startsAt?: Instant
   readonly endsAt: Instant | null
   readonly reason: string
 }
@@ -23,6 +25,7 @@ type EntitlementRow = Entitlement & {
   readonly courseId: string
   readonly orderId: string | null
   readonly reason: string
+  readonly endedByHand: boolean
 }
 
 export type Change = 'granted' | 'extended' | 'suspended' | 'resumed' | 'revoked'
@@ -40,7 +43,7 @@ const existing = (tx: Tx, desired: readonly Desired[]) =>
   tx.many<EntitlementRow>(sql('entitlement_existing')`
     select e.id, e.source, e.source_id as "sourceId", e.person_id as "personId", e.course_id as "courseId",
       e.order_id as "orderId", e.reason, e.starts_at as "startsAt", e.ends_at as "endsAt",
-      e.suspended_at as "suspendedAt", e.revoked_at as "revokedAt"
+      e.suspended_at as "suspendedAt", e.revoked_at as "revokedAt", e.ended_by_hand as "endedByHand"
     from unnest(${desired.map((d) => d.source)}::text[], ${desired.map((d) => d.sourceId)}::text[],
       ${desired.map((d) => d.personId)}::text[], ${desired.map((d) => d.courseId)}::text[]) as d(source, source_id, person_id, course_id)
     join entitlement e using (source, source_id, person_id, course_id)`)
@@ -51,7 +54,8 @@ const write = (tx: Tx, ctx: Ctx, writes: readonly Write[]) =>
   tx.run(sql('entitlement_write')`
     insert into entitlement (id, organization_id, person_id, course_id, source, source_id, order_id, starts_at, ends_at,
       suspended_at, revoked_at, reason, created_at, updated_at)
-    select w.id, ${ctx.organization}, w.person_id, w.course_id, w.source, w.source_id, w.order_id, ${ts(tx.now)}::timestamptz,
+    select w.id, ${ctx.organization}, w.person_id, w.course_id, w.source, w.source_id, w.order_id,
+      coalesce(w.starts_at::timestamptz, ${ts(tx.now)}::timestamptz),
       w.ends_at::timestamptz,
       case w.access when 'suspended' then ${ts(tx.now)}::timestamptz end,
       case w.access when 'ended' then ${ts(tx.now)}::timestamptz end, w.reason, ${ts(tx.now)}::timestamptz, ${ts(tx.now)}::timestamptz
@@ -59,8 +63,8 @@ const write = (tx: Tx, ctx: Ctx, writes: readonly Write[]) =>
       ${writes.map((w) => w.desired.courseId)}::text[], ${writes.map((w) => w.desired.source)}::text[],
       ${writes.map((w) => w.desired.sourceId)}::text[], ${writes.map((w) => w.desired.orderId)}::text[],
       ${writes.map((w) => ts(w.desired.endsAt))}::text[], ${writes.map((w) => w.desired.access)}::text[],
-      ${writes.map((w) => w.desired.reason)}::text[])
-      as w(id, person_id, course_id, source, source_id, order_id, ends_at, access, reason)
+      ${writes.map((w) => w.desired.reason)}::text[], ${writes.map((w) => ts(w.desired.startsAt ?? null))}::text[])
+      as w(id, person_id, course_id, source, source_id, order_id, ends_at, access, reason, starts_at)
     on conflict (source, source_id, person_id, course_id) do update set
       ends_at = case when excluded.revoked_at is null then excluded.ends_at else entitlement.ends_at end,
       suspended_at = excluded.suspended_at, revoked_at = excluded.revoked_at, reason = excluded.reason,
@@ -88,7 +92,8 @@ export async function setEntitlements(tx: Tx, ctx: Ctx, desired: readonly Desire
   const before = new Map((await existing(tx, desired)).map((e) => [keyOf(e), e]))
   const writes = desired.flatMap((d): Write[] => {
     const known = before.get(keyOf(d)) ?? null
-    const change = changeOf(known, d)
+    // What a person ended stays ended, whatever the order says later.
+    const change = known?.endedByHand === true ? null : changeOf(known, d)
     return change === null ? [] : [{ id: known?.id ?? ctx.ids.next('ent'), desired: d, change }]
   })
   if (writes.length === 0) return []

@@ -1,7 +1,15 @@
 import type { Action } from '#action/define.ts'
+import { catalogActions } from '#catalog/actions.ts'
+import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
 import { reportActions } from '#reports/actions.ts'
 
 /** Every capability of the hub. A new slice's actions get a line here, and all doors serve them. */
-export const allActions: readonly Action[] = [...identityActions, ...eventActions, ...reportActions]
+export const allActions: readonly Action[] = [
+  ...identityActions,
+  ...eventActions,
+  ...catalogActions,
+  ...entitlementActions,
+  ...reportActions,
+]
