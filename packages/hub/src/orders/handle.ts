@@ -1,6 +1,6 @@
 import type { Failure } from '@bursar/connectors/failure.ts'
 import type { PaymentConnector, PaymentTruth, Subject, VerifiedEvent } from '@bursar/connectors/payments/port.ts'
-import { hour, minute, second } from '@bursar/kit/clock.ts'
+import { day, hour, minute, second } from '@bursar/kit/clock.ts'
 import { jitter } from '@bursar/kit/random.ts'
 import { type Ctx, inTx } from '#action/context.ts'
 import { openPayments } from '#catalog/open.ts'
@@ -15,6 +15,11 @@ import type { Settled, Telling } from './telling.ts'
 // An order may be some seconds behind its first event, or, when its own event was lost, until the next sweep.
 const unmatchedWaitsMs = [2 * second, 10 * second, minute, 5 * minute, 20 * minute, hour, 3 * hour, 12 * hour]
 const readRetryMs = 20 * second
+// A provider that is down is asked the more rarely the longer it lasts, and each try is free. After three days, which
+// is as long as Stripe itself repeats an event, it is this one event that cannot be read: then its tries count.
+const readRetryMaxMs = 10 * minute
+const readShareOfAge = 0.05
+const readFrozenMs = 3 * day
 
 /**
  * One payment event to its end: read back what it is about, settle it, and open or close seats at once. The job that
@@ -27,7 +32,7 @@ export async function handlePaymentEvent(ctx: Ctx, event: StoredEvent): Promise<
   const verified = connector.parse(event.body)
   if (verified === null) return { state: 'ignored', outcome: 'The payload says nothing readable.' }
   const truths = await truthsOf(connector, verified)
-  if ('failure' in truths) return readAgain(ctx, truths.failure)
+  if ('failure' in truths) return readAgain(ctx, event, truths.failure)
   if (truths.found.length === 0) return { state: 'ignored', outcome: `${event.type} means nothing to an order.` }
   const telling: Telling = {
     connectionId: event.connection,
@@ -81,14 +86,17 @@ const rank: Readonly<Record<Subject['kind'], number>> = {
 }
 const inOrder = (subjects: readonly Subject[]) => [...subjects].sort((a, b) => rank[a.kind] - rank[b.kind])
 
-function readAgain(ctx: Ctx, failure: Failure): Handled {
+function readAgain(ctx: Ctx, event: StoredEvent, failure: Failure): Handled {
   if (failure.class === 'invalid') return { state: 'ignored', outcome: failure.message }
-  const frozen = failure.class === 'unavailable' || failure.class === 'rate_limited' || failure.class === 'unauthorized'
+  const age = ctx.clock.now() - event.receivedAt
+  const passing =
+    failure.class === 'unavailable' || failure.class === 'rate_limited' || failure.class === 'unauthorized'
+  const wait = Math.min(Math.max(readRetryMs, age * readShareOfAge), readRetryMaxMs)
   return {
     state: 'retry',
-    at: ctx.clock.now() + Math.max(failure.retryAfterMs ?? 0, jitter(readRetryMs, ctx.random)),
+    at: ctx.clock.now() + Math.max(failure.retryAfterMs ?? 0, jitter(wait, ctx.random)),
     outcome: failure.message,
-    frozen,
+    frozen: passing && age < readFrozenMs,
   }
 }
 

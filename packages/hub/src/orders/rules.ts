@@ -74,15 +74,18 @@ const stateOf = (facts: OrderFacts): OrderState => {
   return refunded >= facts.amount ? 'refunded' : 'partially_refunded'
 }
 
-/** Until when a subscription carries access, and whether it still does. Dunning keeps access for the grace period. */
+/**
+ * Until when a subscription carries access, and whether it still does. Access runs to the end of what was paid plus
+ * the grace period, dunning or not: that depends on money alone, not on when anybody heard of the failed renewal.
+ */
 export function subscriptionAccess(s: SubscriptionFacts, policy: OrderPolicy): LineAccess {
-  const until = s.paidUntil
+  const graceMs = policy.graceDays * day
   switch (s.state) {
     case 'active':
     case 'trialing':
-      return { kind: 'live', endsAt: until === null ? null : until + policy.graceDays * day }
+      return { kind: 'live', endsAt: s.paidUntil === null ? null : s.paidUntil + graceMs }
     case 'past_due':
-      return { kind: 'live', endsAt: (s.pastDueSince ?? until ?? 0) + policy.graceDays * day }
+      return { kind: 'live', endsAt: (s.paidUntil ?? s.pastDueSince ?? 0) + graceMs }
     case 'paused':
       return { kind: 'suspended', reason: 'The subscription is paused.', endsAt: null }
     case 'canceled':

@@ -69,7 +69,6 @@ async function takeIn(ctx: Ctx, connection: Connection, listed: readonly Listed[
     .map(
       (event): NewEvent => ({
         id: ctx.ids.next('evt'),
-        receivedAt: ctx.clock.now(),
         deliveries: 0,
         organization: ctx.organization,
         connection: connection.id,
@@ -88,7 +87,7 @@ async function takeIn(ctx: Ctx, connection: Connection, listed: readonly Listed[
     )
   if (fresh.length === 0) return 0
   ctx.log.warn('events had not arrived by themselves', { connectionId: connection.id, events: fresh.length })
-  return (await insertBatch(ctx.db, fresh)).size
+  return (await insertBatch(ctx.db, fresh, ctx.clock.now())).size
 }
 
 const remember = (ctx: Ctx, connectionId: string, at: Instant) =>

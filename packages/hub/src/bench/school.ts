@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/**
+ * The least a school must be for a measurement: it answers the two calls of an enrollment after a set time and notes
+ * when. Not the simulator: here the school's own cost must be as small as possible.
+ */
+export type BenchSchool = {
+  readonly url: string
+  /** By e-mail: when the enrollment was answered, and how long the school itself took over all calls for it. */
+  readonly enrolled: ReadonlyMap<string, { readonly at: number; readonly schoolMs: number; readonly times: number }>
+  /** Resolves when this address is enrolled. */
+  wait(email: string): Promise<void>
+  readonly calls: { total: number; tooMany: number }
+  close(): Promise<void>
+}
+
+export type SchoolOptions = {
+  readonly answerMs: number
+  /** Calls allowed in any `windowMs`; 0 = no limit. Over it: 429, counted. */
+  readonly requests: number
+  readonly windowMs: number
+}
+
+type User = { readonly email: string; schoolMs: number }
+
+const bodyOf = async (req: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = []
+  for await (const chunk of req) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+const send = (res: ServerResponse, status: number, body: unknown) => {
+  const text = JSON.stringify(body)
+  res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+  res.end(text)
+}
+
+export async function startSchool(options: SchoolOptions): Promise<BenchSchool> {
+  const users = new Map<string, User>()
+  const byEmail = new Map<string, string>()
+  const enrolled = new Map<string, { at: number; schoolMs: number; times: number }>()
+  const waiting = new Map<string, () => void>()
+  const calls = { total: 0, tooMany: 0 }
+  const window: number[] = []
+
+  const allowed = (): boolean => {
+    calls.total += 1
+    if (options.requests === 0) return true
+    const now = performance.now()
+    while (window[0] !== undefined && window[0] <= now - options.windowMs) window.shift()
+    if (window.length >= options.requests) {
+      calls.tooMany += 1
+      return false
+    }
+    window.push(now)
+    return true
+  }
+
+  const createUser = (res: ServerResponse, body: string, took: () => number) => {
+    const { email } = JSON.parse(body) as { email: string }
+    if (byEmail.has(email)) return send(res, 422, { error: 'The email has already been taken.' })
+    const id = randomBytes(12).toString('hex')
+    users.set(id, { email, schoolMs: took() })
+    byEmail.set(email, id)
+    send(res, 201, {
+      id,
+      email,
+      username: email,
+      is_admin: false,
+      is_instructor: false,
+      is_suspended: false,
+      is_reporter: false,
+      role: { level: 'user', name: 'User' },
+      created: 1,
+      fields: {},
+      tags: [],
+    })
+  }
+
+  const enroll = (res: ServerResponse, id: string, took: () => number) => {
+    const user = users.get(id)
+    if (user === undefined) return send(res, 404, { error: 'no such user' })
+    const before = enrolled.get(user.email)
+    enrolled.set(user.email, {
+      at: performance.now(),
+      schoolMs: user.schoolMs + took(),
+      times: (before?.times ?? 0) + 1,
+    })
+    send(res, 200, { success: true })
+    waiting.get(user.email)?.()
+  }
+
+  const server = createServer((req, res) => {
+    const began = performance.now()
+    const took = () => performance.now() - began
+    const path = (req.url ?? '').replace('/admin/api', '')
+    void bodyOf(req).then((body) => {
+      if (path.startsWith('/oauth2'))
+        return send(res, 200, {
+          success: true,
+          tokenData: { access_token: 'bench-token-0001', token_type: 'Bearer', expires_in: 86_400 },
+          errors: [],
+        })
+      if (!allowed()) return send(res, 429, { error: 'Too many requests' })
+      setTimeout(() => {
+        const match = /^\/v2\/users\/([0-9a-f]+)\/enrollment$/.exec(path)
+        if (match?.[1] !== undefined) return enroll(res, match[1], took)
+        if (req.method === 'POST' && path === '/v2/users') return createUser(res, body, took)
+        const found = /^\/v2\/users\/(.+)$/.exec(path)?.[1]
+        const known = found === undefined ? undefined : byEmail.get(decodeURIComponent(found))
+        if (known === undefined) return send(res, 404, { error: 'not found' })
+        send(res, 200, {
+          id: known,
+          email: decodeURIComponent(found ?? ''),
+          username: 'x',
+          role: { level: 'user', name: 'User' },
+          tags: [],
+          fields: {},
+          created: 1,
+        })
+      }, options.answerMs)
+    })
+  })
+  server.keepAliveTimeout = 60_000
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    enrolled,
+    calls,
+    wait: (email) =>
+      new Promise((resolve) => {
+        if (enrolled.has(email)) return resolve()
+        waiting.set(email, resolve)
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

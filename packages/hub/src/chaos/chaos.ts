@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util'
+import { systemClock } from '@bursar/kit/clock.ts'
+import { run } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    runs: { type: 'string', default: '10' },
+    steps: { type: 'string', default: '160' },
+    story: { type: 'boolean', default: false },
+  },
+})
+
+const whole = (name: string, text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} must be a whole number`)
+  return Number(text)
+}
+
+const storyTail = 40
+
+/**
+ * `npm run chaos -- --seed N --runs M [--steps S] [--story]`: M storms with the seeds N, N+1, … A seed that fails
+ * fails again. Prints one JSON line; exit 0 only without violations.
+ */
+async function main(): Promise<number> {
+  const seed = whole('seed', values.seed)
+  const runs = whole('runs', values.runs)
+  const began = systemClock.now()
+  const total = { runs: 0, seed, violations: 0, steps: 0, lives: 0, kills: 0, deliveries: 0, duplicates: 0, lost: 0 }
+  const failing: number[] = []
+  for (let i = 0; i < runs; i++) {
+    const result = await run({ seed: seed + i, steps: whole('steps', values.steps) })
+    total.runs += 1
+    for (const key of ['steps', 'lives', 'kills', 'deliveries', 'duplicates', 'lost'] as const)
+      total[key] += result[key]
+    total.violations += result.violations.length
+    const unfinished = result.story.at(-1) === 'the quiet did not end'
+    if (unfinished) total.violations += 1
+    if (values.story) process.stderr.write(`${result.story.join('\n')}\n`)
+    if (result.violations.length === 0 && !unfinished) continue
+    failing.push(result.seed)
+    process.stderr.write(`seed ${result.seed} broke the promise:\n${JSON.stringify(result.violations, null, 2)}\n`)
+    process.stderr.write(
+      `its last steps:\n${result.story
+        .slice(-storyTail)
+        .map((s) => `  ${s}\n`)
+        .join('')}`,
+    )
+  }
+  process.stdout.write(`${JSON.stringify({ ...total, failing, ms: systemClock.now() - began })}\n`)
+  return total.violations === 0 ? 0 : 1
+}
+
+process.exitCode = await main()

@@ -1,0 +1,192 @@
+import type { StripeControls } from '@bursar/connectors/payments/stripe/simulator.ts'
+import type { Random } from '@bursar/kit/random.ts'
+import { inTx, systemCtx } from '#action/context.ts'
+import { enqueue } from '#db/jobs/queue.ts'
+import { sql } from '#db/sql.ts'
+import { setEntitlements } from '#entitlements/seats.ts'
+import { applyJob } from '#entitlements/store.ts'
+import { ensureMailboxPerson } from '#identity/people.ts'
+import type { World } from '#main/world.ts'
+
+/** What is on sale and who is about, made once per run. */
+export type Cast = {
+  readonly prices: readonly string[]
+  readonly subscriptions: readonly string[]
+  readonly people: readonly string[]
+}
+
+const peopleCount = 6
+
+export async function createCast(world: World): Promise<Cast> {
+  const prices = [
+    await world.sell('Sourdough', 4_900, ['sourdough-basics']),
+    await world.sell('Pastry', 7_900, ['pastry-foundations']),
+    await world.sell('Safety and pricing', 9_000, ['food-safety', 'menu-pricing']),
+    await world.sell('Sourdough again', 4_500, ['sourdough-basics']),
+    await world.sell('Baker', 11_000, ['bundle:baker-bundle']),
+  ]
+  const subscriptions = [await world.sell('Pricing club', 1_900, ['menu-pricing'], 'month')]
+  const people = Array.from({ length: peopleCount }, (_, i) => `person${i}@storm.example`)
+  return { prices, subscriptions, people }
+}
+
+export type Draw = {
+  one<T>(from: readonly T[]): T | undefined
+  chance(probability: number): boolean
+  between(low: number, high: number): number
+}
+
+export const draw = (random: Random): Draw => ({
+  one: (from) => from[Math.floor(random.next() * from.length)],
+  chance: (probability) => random.next() < probability,
+  between: (low, high) => low + Math.floor(random.next() * (high - low + 1)),
+})
+
+type Act = (world: World, cast: Cast, by: Draw) => Promise<string | null>
+
+const cards = ['4242424242424242', '4242424242424242', '4242424242424242', '4000000000000002'] as const
+const bankDebit = 'bank'
+
+/** Acts of the simulator that the state forbids are not lives; they simply do not happen. */
+const attempt = (what: string, act: () => unknown): string | null => {
+  try {
+    act()
+    return what
+  } catch (error) {
+    if (error instanceof Error && error.constructor.name === 'Refusal') return null
+    throw error
+  }
+}
+
+const purchase: Act = async (world, cast, by) => {
+  const count = by.chance(0.7) ? 1 : by.between(2, 3)
+  const lines = [...new Set(Array.from({ length: count }, () => by.one(cast.prices) ?? ''))]
+  const session = await world.checkout(lines)
+  const email = by.one(cast.people) ?? ''
+  if (by.chance(0.08)) return attempt(`expire ${session}`, () => world.stripe.expire(session))
+  const card = by.chance(0.15) ? bankDebit : (by.one(cards) ?? '')
+  return attempt(`pay ${email} ${lines.length} lines by ${card}`, () => world.stripe.pay({ session, email, card }))
+}
+
+const subscribe: Act = async (world, cast, by) => {
+  const price = by.one(cast.subscriptions) ?? ''
+  const email = by.one(cast.people) ?? ''
+  const session = await world.checkout([price], { mode: 'subscription' })
+  return attempt(`subscribe ${email}`, () => world.stripe.pay({ session, email }))
+}
+
+const settleDebit: Act = async (world, _cast, by) => {
+  const open = world.stripe.truth().checkouts.filter((c) => c.status === 'complete' && !c.paid)
+  const chosen = by.one(open)
+  if (chosen === undefined) return null
+  return by.chance(0.7)
+    ? attempt('debit arrives', () => world.stripe.payAsyncSucceed(chosen.session))
+    : attempt('debit fails', () => world.stripe.payAsyncFail(chosen.session))
+}
+
+const refund: Act = async (world, _cast, by) => {
+  const { payments, checkouts } = world.stripe.truth()
+  const chosen = by.one(payments.filter((p) => p.status === 'succeeded' && p.refunded < p.amount && !p.disputed))
+  if (chosen === undefined) return null
+  const payment_intent = chosen.paymentIntent
+  const checkout = checkouts.find((c) => c.paymentIntent === payment_intent)
+  const line = by.one(checkout?.lines ?? [])
+  if (by.chance(0.5) || line === undefined) return attempt('refund all', () => world.stripe.refund({ payment_intent }))
+  return attempt('refund a line', () =>
+    world.stripe.refund({ payment_intent, amount: Math.min(line.amount, chosen.amount - chosen.refunded) }),
+  )
+}
+
+const failRefund: Act = async (world, _cast, by) => {
+  const chosen = by.one(world.stripe.truth().refunds.filter((r) => r.status === 'succeeded' || r.status === 'pending'))
+  return chosen === undefined ? null : attempt('refund fails', () => world.stripe.refundFail(chosen.refund))
+}
+
+const dispute: Act = async (world, _cast, by) => {
+  const { payments, disputes } = world.stripe.truth()
+  const open = by.one(
+    disputes.filter(
+      (d) => d.status === 'needs_response' || d.status === 'under_review' || d.status === 'warning_needs_response',
+    ),
+  )
+  if (open !== undefined && by.chance(0.6)) {
+    const outcome = by.chance(0.5) ? ('won' as const) : ('lost' as const)
+    return attempt(`dispute ${outcome}`, () => world.stripe.disputeClose(open.dispute, outcome))
+  }
+  const chosen = by.one(payments.filter((p) => p.status === 'succeeded' && !p.disputed && p.refunded === 0))
+  if (chosen === undefined) return null
+  return attempt('dispute', () =>
+    world.stripe.dispute({ payment_intent: chosen.paymentIntent, inquiry: by.chance(0.2) }),
+  )
+}
+
+const subscriptionLife: Act = async (world, _cast, by) => {
+  const chosen = by.one(world.stripe.truth().subscriptions.filter((s) => s.status !== 'canceled'))
+  if (chosen === undefined) return null
+  const id = chosen.subscription
+  const acts: readonly (readonly [string, (stripe: StripeControls) => unknown])[] = [
+    ['renew', (s) => s.renew(id)],
+    ['renew', (s) => s.renew(id)],
+    ['renewal fails', (s) => s.renewFail(id)],
+    ['card retried', (s) => s.retry(id)],
+    ['cancel', (s) => s.cancel(id)],
+    ['pause', (s) => s.pause(id)],
+    ['resume', (s) => s.resume(id)],
+  ]
+  const [name, act] = by.one(acts) ?? ['', () => undefined]
+  return attempt(name, () => act(world.stripe))
+}
+
+/** A seat given or taken by hand. */
+const byHand: Act = async (world, cast, by) => {
+  const email = by.one(cast.people) ?? ''
+  const ctx = systemCtx(world.app, world.organization, 'storm')
+  const access = by.chance(0.6) ? ('live' as const) : ('ended' as const)
+  await inTx(ctx, async (tx) => {
+    const courses = await tx.many<{ id: string }>(
+      sql('storm_courses')`select id from course order by kind, external_id`,
+    )
+    const course = by.one(courses)
+    if (course === undefined) return
+    const person = await ensureMailboxPerson(tx, ctx, { email, name: null })
+    const accounts = await setEntitlements(tx, ctx, [
+      {
+        source: 'manual',
+        sourceId: `${email} ${course.id}`,
+        orderId: null,
+        personId: person.id,
+        courseId: course.id,
+        access,
+        endsAt: null,
+        reason: 'By hand',
+      },
+    ])
+    await enqueue(
+      tx,
+      accounts.map((a) => applyJob(ctx.organization, a)),
+    )
+  })
+  return `by hand ${access} ${email}`
+}
+
+const acts: readonly (readonly [weight: number, act: Act])[] = [
+  [40, purchase],
+  [8, subscribe],
+  [8, settleDebit],
+  [16, refund],
+  [3, failRefund],
+  [8, dispute],
+  [12, subscriptionLife],
+  [8, byHand],
+]
+
+/** Something happens in somebody's life; null when what was drawn could not happen. */
+export async function live(world: World, cast: Cast, by: Draw): Promise<string | null> {
+  const total = acts.reduce((sum, [weight]) => sum + weight, 0)
+  let at = by.between(1, total)
+  for (const [weight, act] of acts) {
+    at -= weight
+    if (at <= 0) return act(world, cast, by)
+  }
+  return null
+}

@@ -1,0 +1,208 @@
+import type { Fault } from '@bursar/connectors/simulator/faults.ts'
+import { day, hour, minute, second } from '@bursar/kit/clock.ts'
+import { seededRandom } from '@bursar/kit/random.ts'
+import { sweep } from '#entitlements/jobs.ts'
+import { createWorld, type World } from '#main/world.ts'
+import { sweepEvents } from '#orders/sweep.ts'
+import { type Violation, violations } from '#scenarios/promise.ts'
+import { type Cast, createCast, type Draw, draw, live } from './lives.ts'
+import { bury, type ChaosNode, createNode } from './node.ts'
+
+export type RunResult = {
+  readonly seed: number
+  readonly violations: readonly Violation[]
+  readonly steps: number
+  readonly lives: number
+  readonly kills: number
+  readonly deliveries: number
+  readonly lost: number
+  readonly duplicates: number
+  /** What was done, in order; the same seed tells the same story. */
+  readonly story: readonly string[]
+}
+
+export type RunOptions = {
+  readonly seed: number
+  readonly steps?: number
+  /** Looks at the world after the quiet, when something is to be understood. */
+  readonly inspect?: (world: World) => Promise<void>
+}
+
+type Storm = {
+  readonly world: World
+  readonly cast: Cast
+  readonly by: Draw
+  readonly nodes: ChaosNode[]
+  readonly story: string[]
+  readonly counts: { lives: number; kills: number; deliveries: number; lost: number; duplicates: number; named: number }
+}
+
+const stepsDefault = 160
+const nodeCount = 2
+
+/** One storm: random lives in random weather, then quiet, then the promise is checked. Everything follows from the seed. */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const world = await createWorld({
+    seed: options.seed,
+    variants: { requests: 30, visibilityDelayMs: options.seed % 3 === 0 ? 4_000 : 0 },
+  })
+  const random = seededRandom(options.seed * 7_919 + 17)
+  const storm: Storm = {
+    world,
+    cast: await createCast(world),
+    by: draw(random),
+    nodes: [],
+    story: [],
+    counts: { lives: 0, kills: 0, deliveries: 0, lost: 0, duplicates: 0, named: 0 },
+  }
+  const steps = options.steps ?? stepsDefault
+  try {
+    for (let i = 0; i < nodeCount; i++) storm.nodes.push(newNode(storm))
+    for (let i = 0; i < steps; i++) await weatherStep(storm)
+    await quiet(storm)
+    const found = await violations(world)
+    await options.inspect?.(world)
+    const { named, ...counts } = storm.counts
+    return { seed: options.seed, violations: found, steps, ...counts, story: storm.story }
+  } finally {
+    for (const node of storm.nodes) await node.close()
+    await world.close()
+  }
+}
+
+const newNode = (storm: Storm): ChaosNode => {
+  storm.counts.named += 1
+  return createNode(storm.world, `storm-${storm.counts.named}`)
+}
+
+const tell = (storm: Storm, what: string | null) => {
+  if (what !== null) storm.story.push(what)
+}
+
+/** One thing happens. The weights are what makes a storm: mostly work and mail, now and then a death. */
+async function weatherStep(storm: Storm): Promise<void> {
+  const roll = storm.by.between(1, 100)
+  if (roll <= 24) return happen(storm)
+  if (roll <= 46) return post(storm)
+  if (roll <= 84) return work(storm)
+  if (roll <= 91) return pass(storm)
+  if (roll <= 94) return weather(storm)
+  if (roll <= 97) return strike(storm)
+  tell(storm, `sweep ${(await sweep(storm.world.app)).poked}`)
+}
+
+async function happen(storm: Storm): Promise<void> {
+  const what = await live(storm.world, storm.cast, storm.by)
+  if (what !== null) storm.counts.lives += 1
+  tell(storm, what)
+}
+
+/** The mail: any waiting delivery, maybe twice, maybe never. */
+async function post(storm: Storm): Promise<void> {
+  const { by, world } = storm
+  const chosen = by.one(world.stripe.outbox().filter((d) => d.state === 'waiting'))
+  if (chosen === undefined) return
+  if (by.chance(0.07)) {
+    chosen.state = 'dropped'
+    storm.counts.lost += 1
+    return tell(storm, `lost ${chosen.type}`)
+  }
+  const copies = by.chance(0.15) ? 2 : 1
+  storm.counts.deliveries += copies
+  storm.counts.duplicates += copies - 1
+  await Promise.all(Array.from({ length: copies }, () => world.stripe.deliver(chosen.id)))
+  tell(storm, `delivered ${chosen.type} x${copies}`)
+}
+
+/** A node does some steps of its work; the other may stand in the middle of its own. */
+async function work(storm: Storm): Promise<void> {
+  const node = storm.by.one(storm.nodes)
+  if (node === undefined) return
+  const moves = storm.by.between(1, 8)
+  for (let i = 0; i < moves; i++) {
+    const result = await node.advance()
+    tell(storm, `${node.name} ${result} ${node.at ?? ''}`)
+    if (result === 'idle') return
+  }
+}
+
+const waits = [second, 5 * second, minute, 20 * minute, 3 * hour, 12 * hour, 3 * day] as const
+
+async function pass(storm: Storm): Promise<void> {
+  const ms = storm.by.one(waits) ?? second
+  await storm.world.clock.advance(ms)
+  tell(storm, `${ms / second} s pass`)
+}
+
+const badWeather: readonly Fault['kind'][] = ['status', 'status', 'reset', 'reset_after_commit', 'truncate', 'html']
+
+async function weather(storm: Storm): Promise<void> {
+  const { by, world } = storm
+  const target = by.chance(0.8) ? world.school : world.stripe
+  if (by.chance(0.35)) {
+    target.faults.clear()
+    return tell(storm, `${target.name} fair`)
+  }
+  const kind = by.one(badWeather) ?? 'status'
+  const status = by.one([429, 500, 502, 503, 504]) ?? 500
+  const share = by.one([0.2, 0.5, 1]) ?? 1
+  const ms = by.one([10 * second, 10 * minute, 4 * hour]) ?? minute
+  // At the provider only our reading is disturbed: the shop that opens checkouts is not what is tested.
+  const where = target === world.school ? { path: '/v2/' } : { path: '/v1/', method: 'GET' }
+  target.faults.add({
+    kind,
+    status,
+    probability: share,
+    ...where,
+    until: world.clock.now() + ms,
+    ...(status === 429 ? { headers: { 'retry-after': '7' } } : {}),
+  })
+  tell(storm, `${target.name} ${kind} ${status} ${share} for ${ms / second} s`)
+}
+
+/** A node dies wherever it stands; seconds later the living bury it and a new one comes. */
+async function strike(storm: Storm): Promise<void> {
+  const index = storm.by.between(0, storm.nodes.length - 1)
+  const node = storm.nodes[index]
+  if (node === undefined) return
+  tell(storm, `kill ${node.name} at ${node.at ?? 'rest'}`)
+  await node.kill()
+  storm.counts.kills += 1
+  await storm.world.clock.advance(3 * second)
+  await bury(storm.world, node.name)
+  storm.nodes[index] = newNode(storm)
+}
+
+const quietRoundsMax = 4_000
+const quietMs = 10 * day
+
+/** Fair weather for as long as it takes: every retry gets its turn, lost mail is found by comparison. */
+async function quiet(storm: Storm): Promise<void> {
+  const { world, nodes } = storm
+  world.school.faults.clear()
+  world.stripe.faults.clear()
+  const end = world.clock.now() + quietMs
+  for (const node of nodes) while (node.busy) await node.advance()
+  for (let round = 0; round < quietRoundsMax; round++) {
+    await world.stripe.deliverAll()
+    await sweepEvents(world.app)
+    if (await runAll(storm)) continue
+    const { changed, poked } = await sweep(world.app)
+    if (changed + poked > 0) continue
+    const next = await world.drain.nextRunAt()
+    if (next === null || next > end) return
+    await world.clock.advanceTo(next)
+  }
+  storm.story.push('the quiet did not end')
+}
+
+async function runAll(storm: Storm): Promise<boolean> {
+  let ran = false
+  for (const node of storm.nodes)
+    for (;;) {
+      const result = await node.advance()
+      if (result === 'idle') break
+      ran = true
+    }
+  return ran
+}
