@@ -66,3 +66,25 @@ export const callsOf = (world: World): readonly string[] =>
     .log()
     .filter((entry) => entry.path.includes('/v2/'))
     .map((c) => `${c.method} ${c.path.replace(/[0-9a-f]{24}/, ':id')}`)
+
+/**
+ * Delivers what waits, except events of `type` that name `name`: those are lost until somebody sends them by the
+ * returned ids.
+ */
+export async function deliverAllBut(world: World, name: string, type: string): Promise<readonly string[]> {
+  const held: string[] = []
+  for (const { id, eventId, state, ...delivery } of [...world.stripe.outbox()]) {
+    if (state !== 'waiting') continue
+    const isHeld = delivery.type === type && world.stripe.signedDelivery(eventId).body.includes(name)
+    if (isHeld) held.push(id)
+    else await world.stripe.deliver(id)
+  }
+  await world.stripe.deliverAll({ drop: 1 })
+  return held
+}
+
+/** Delivers what waits, the newest first. */
+export async function deliverBackwards(world: World): Promise<void> {
+  const waiting = world.stripe.outbox().filter((d) => d.state === 'waiting')
+  for (const delivery of waiting.toReversed()) await world.stripe.deliver(delivery.id)
+}

@@ -6,7 +6,7 @@ import { openPayments } from '#catalog/open.ts'
 import { createWorld, type World } from '#main/world.ts'
 import { settle } from '#orders/settle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
-import { buy, callsOf, orderOf, seatsOf, subscriptionOf } from './buyer.ts'
+import { buy, callsOf, deliverAllBut, deliverBackwards, orderOf, seatsOf, subscriptionOf } from './buyer.ts'
 import { assertPromise, violations } from './promise.ts'
 
 let world: World
@@ -23,24 +23,17 @@ const deliveriesOf = (name: string, type: string) =>
     .filter(
       (d) => d.type === type && JSON.stringify(world.stripe.signedDelivery(d.eventId).body.toString()).includes(name),
     )
-const hold = (name: string, type: string) => {
-  const [held] = deliveriesOf(name, type)
-  if (held === undefined) throw new Error(`no ${type} of ${name}`)
-  held.state = 'dropped'
-  return held
-}
-
 test('F2: a refund that arrives before its order is kept with 200 and applied when the order appears', async () => {
   const bought = await buy(world, 'early@f2.example', [price])
-  const completed = hold(bought.session, 'checkout.session.completed')
   world.stripe.refund({ payment_intent: bought.payment })
+  const [completed = ''] = await deliverAllBut(world, bought.session, 'checkout.session.completed')
   await world.settle(second)
   const [kept] = await world.rows<{ kept: number }>(
     `select count(*)::int as kept from inbound_event where state = 'pending' and type = 'refund.created'`,
   )
   assert.equal(kept?.kept, 1, 'stored and waiting, with a next try')
   assert.equal(await orderOf(world, bought.session), null)
-  await world.stripe.deliver(completed.id)
+  await world.stripe.deliver(completed)
   await world.settle(minute)
   assert.equal((await orderOf(world, bought.session))?.state, 'refunded')
   assert.deepEqual(world.owned('early@f2.example'), [], 'bought and refunded: nothing to open')
@@ -49,7 +42,7 @@ test('F2: a refund that arrives before its order is kept with 200 and applied wh
 
 test('F2: an event whose order never comes stays in sight as unmatched, it is not thrown away', async () => {
   const bought = await buy(world, 'never@f2.example', [price])
-  hold(bought.session, 'checkout.session.completed')
+  await deliverAllBut(world, bought.session, 'checkout.session.completed')
   await world.settle(day)
   const [row] = await world.rows<{ state: string; outcome: string }>(
     `select state, outcome from inbound_event where type = 'payment_intent.succeeded' order by received_at desc limit 1`,
@@ -140,15 +133,14 @@ test('F5: in read mode a subscription told backwards and a payment whose failure
   const monthly = await world.sell('Monthly', 900, ['menu-pricing'], 'month')
   const bought = await buy(world, 'backwards@f5.example', [monthly], { mode: 'subscription' })
   world.stripe.cancelAt(subscriptionOf(world, bought), { cancel_at_period_end: true })
-  const waiting = world.stripe.outbox().filter((d) => d.state === 'waiting')
-  for (const delivery of waiting.toReversed()) await world.stripe.deliver(delivery.id)
+  await deliverBackwards(world)
   await world.settle(minute)
   assert.deepEqual(world.owned('backwards@f5.example'), ['menu-pricing'])
 
   const session = await world.checkout([price])
   world.stripe.pay({ session, email: 'twice@f5.example', card: '4000000000000002' })
   const failed = world.stripe.outbox().filter((d) => d.state === 'waiting')
-  for (const delivery of failed) delivery.state = 'dropped'
+  await world.stripe.deliverAll({ drop: 1 })
   world.stripe.pay({ session, email: 'twice@f5.example' })
   await world.settle()
   for (const delivery of failed) await world.stripe.deliver(delivery.id)

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { day, minute } from '@bursar/kit/clock.ts'
 import { applySeed, seedSchema } from '#main/seed.ts'
 import { createWorld, type World } from '#main/world.ts'
-import { buy, orderOf } from './buyer.ts'
+import { buy, deliverBackwards, orderOf } from './buyer.ts'
 import { assertPromise } from './promise.ts'
 
 let world: World
@@ -46,8 +46,7 @@ test('F5: without a Stripe key a late word of failure does not undo what was pai
   world.stripe.pay({ session, email: 'stated@f5.example', card: '4000000000000002' })
   await world.clock.advance(minute)
   world.stripe.pay({ session, email: 'stated@f5.example' })
-  const waiting = world.stripe.outbox().filter((d) => d.state === 'waiting')
-  for (const delivery of waiting.toReversed()) await world.stripe.deliver(delivery.id)
+  await deliverBackwards(world)
   await world.settle(minute)
   assert.equal((await orderOf(world, session))?.state, 'paid')
   assert.deepEqual(world.owned('stated@f5.example'), ['sourdough-basics'])
@@ -58,8 +57,7 @@ test('F5: a bank debit told backwards: paid first, then "awaiting funds"', async
   const bought = await buy(world, 'debit@f5.example', [priceOf(4900)], { card: 'bank_debit', metadata })
   await world.clock.advance(3 * day)
   world.stripe.payAsyncSucceed(bought.session)
-  const waiting = world.stripe.outbox().filter((d) => d.state === 'waiting')
-  for (const delivery of waiting.toReversed()) await world.stripe.deliver(delivery.id)
+  await deliverBackwards(world)
   await world.settle(minute)
   assert.equal((await orderOf(world, bought.session))?.state, 'paid')
   assert.deepEqual(world.owned('debit@f5.example'), ['sourdough-basics'])

@@ -4,14 +4,10 @@ import { normalizeEmail } from '#identity/people.ts'
 import type { Violation } from './promise.ts'
 import type { OrderRow, Rows } from './promise-rows.ts'
 
-/** `open` and `shut` are sure; `either` is the seam where the provider alone does not say when access ends. */
-export type Expectation = 'open' | 'shut' | 'either'
+export type Expectation = 'open' | 'shut'
 
 type Checkout = ProviderTruth['checkouts'][number]
 type Subscription = ProviderTruth['subscriptions'][number]
-
-// A renewal that fails is told some time after the period ended, and grace runs from the later of the two.
-const dunningSeamMs = 2 * day
 
 const countsAsBack = (status: string | null) => status === 'succeeded' || status === 'pending'
 const isOpenDispute = (status: string) =>
@@ -24,9 +20,8 @@ export function subscriptionGives(subscription: Subscription, graceDays: number,
   switch (subscription.status) {
     case 'active':
     case 'trialing':
-      return now < end ? 'open' : 'shut'
     case 'past_due':
-      return now < end ? 'open' : now < end + dunningSeamMs ? 'either' : 'shut'
+      return now < end ? 'open' : 'shut'
     default:
       return 'shut'
   }

@@ -66,7 +66,7 @@ function wishes(rows: Rows, expected: ReturnType<typeof expectedSeats>['expected
     const live = wish.reasons.some((r) => r.live)
     const found: Violation[] = []
     const due = sum(wish.expectations)
-    if (!wish.explained && due !== 'either' && (due === 'open') !== live)
+    if (!wish.explained && (due === 'open') !== live)
       found.push({ code: 'reasons_differ', about: key, detail: `Stripe: ${due}, live reasons: ${live}.` })
     const wanted = seat?.wanted ?? 'revoked'
     if ((wanted === 'granted') !== live)
@@ -80,8 +80,7 @@ function wishes(rows: Rows, expected: ReturnType<typeof expectedSeats>['expected
 }
 
 /** Access is the OR over all sources. */
-const sum = (expectations: readonly Expectation[]): Expectation =>
-  expectations.includes('open') ? 'open' : expectations.includes('either') ? 'either' : 'shut'
+const sum = (expectations: readonly Expectation[]): Expectation => (expectations.includes('open') ? 'open' : 'shut')
 
 const isAsWanted = (seat: SeatRow) =>
   !seat.uncertain &&

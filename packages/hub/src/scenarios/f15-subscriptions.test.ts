@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { day, minute } from '@bursar/kit/clock.ts'
+import { inTx, systemCtx } from '#action/context.ts'
+import { publishVersion } from '#catalog/products.ts'
+import { createWorld, type World } from '#main/world.ts'
+import { buy, type Purchase, subscriptionOf } from './buyer.ts'
+import { assertPromise } from './promise.ts'
+
+const broken = '4000000000000002'
+let world: World
+before(async () => {
+  world = await createWorld()
+})
+after(() => world.close())
+
+/** Days go by, at the provider and at the hub. */
+async function pass(days: number): Promise<void> {
+  for (let i = 0; i < days; i++) {
+    await world.settle(day)
+    world.stripe.advance({})
+    await world.settle(minute)
+  }
+}
+const subscribe = async (email: string, course: string): Promise<Purchase> => {
+  const price = await world.sell(`Monthly ${course}`, 900, [course], 'month')
+  const bought = await buy(world, email, [price], { mode: 'subscription' })
+  await world.settle(minute)
+  return bought
+}
+const setCard = (bought: Purchase, card: string) => {
+  const customer = world.stripe.subscription(subscriptionOf(world, bought))?.customer
+  world.stripe.setCard(typeof customer === 'string' ? customer : (customer?.id ?? ''), card)
+}
+
+test('F15: past due keeps access for the grace, then ends; active again gives back what was bought, not what is sold now', async () => {
+  const bought = await subscribe('dunning@f15.example', 'menu-pricing')
+  setCard(bought, broken)
+  await pass(33)
+  assert.equal(world.stripe.subscription(subscriptionOf(world, bought))?.status, 'past_due')
+  assert.deepEqual(world.owned('dunning@f15.example'), ['menu-pricing'], 'within the grace')
+  await assertPromise(world)
+  await pass(8)
+  assert.deepEqual(world.owned('dunning@f15.example'), [], 'after the grace')
+  await assertPromise(world)
+
+  const ctx = systemCtx(world.app, world.organization, 'test')
+  const [product] = await world.rows<{ id: string; other: string }>(`
+    select d.id, (select id from course where external_id = 'menu-pricing') as other from product d
+    where d.name like 'Monthly menu-pricing%'`)
+  await inTx(ctx, (tx) => publishVersion(tx, ctx, product?.id ?? '', []))
+  setCard(bought, '4242424242424242')
+  world.stripe.retry(subscriptionOf(world, bought))
+  await world.settle(minute)
+  assert.deepEqual(world.owned('dunning@f15.example'), ['menu-pricing'])
+  await assertPromise(world)
+})
+
+test('a period that is paid carries access to its end, also when another invoice fails in the middle of it', async () => {
+  const bought = await subscribe('middle@sub.example', 'pastry-foundations')
+  setCard(bought, broken)
+  await pass(3)
+  world.stripe.renewFail(subscriptionOf(world, bought))
+  await pass(10)
+  assert.equal(world.stripe.subscription(subscriptionOf(world, bought))?.status, 'past_due')
+  assert.deepEqual(world.owned('middle@sub.example'), ['pastry-foundations'])
+  await assertPromise(world)
+})
+
+test('a subscription of which nothing more is heard ends by itself after the paid period and the grace', async () => {
+  const bought = await subscribe('silent@sub.example', 'cafe-bookkeeping')
+  const [paid] =
+    world.stripe.truth().subscriptions.find((s) => s.subscription === subscriptionOf(world, bought))?.paidPeriods ?? []
+  await world.settle((paid?.end ?? 0) + 6 * day - world.clock.now())
+  assert.deepEqual(world.owned('silent@sub.example'), ['cafe-bookkeeping'])
+  await world.settle(2 * day)
+  await world.settle(minute)
+  assert.deepEqual(world.owned('silent@sub.example'), [])
+  await assertPromise(world)
+})
+
+test('renewals carry on for months, each paid invoice once, and cancel at period end lets the period run out', async () => {
+  const bought = await subscribe('loyal@sub.example', 'sourdough-basics')
+  await pass(65)
+  assert.deepEqual(world.owned('loyal@sub.example'), ['sourdough-basics'])
+  world.stripe.cancelAt(subscriptionOf(world, bought), { cancel_at_period_end: true })
+  await pass(5)
+  assert.deepEqual(world.owned('loyal@sub.example'), ['sourdough-basics'])
+  await assertPromise(world)
+  await pass(25)
+  assert.deepEqual(world.owned('loyal@sub.example'), [])
+  const [paid] = await world.rows<{ invoices: number }>(`
+    select count(*)::int as invoices from invoice i join subscription s on s.id = i.subscription_id
+    where i.state = 'paid' and s.external_id = '${subscriptionOf(world, bought)}'`)
+  assert.equal(paid?.invoices, 3)
+  await assertPromise(world)
+})
+
+test('a pause suspends and a resume opens again', async () => {
+  const bought = await subscribe('paused@sub.example', 'food-safety')
+  world.stripe.pause(subscriptionOf(world, bought))
+  await world.settle(minute)
+  assert.deepEqual(world.owned('paused@sub.example'), [])
+  world.stripe.resume(subscriptionOf(world, bought))
+  await world.settle(minute)
+  assert.deepEqual(world.owned('paused@sub.example'), ['food-safety'])
+  await assertPromise(world)
+})
