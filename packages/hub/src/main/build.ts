@@ -15,7 +15,6 @@ import { createIntake, type Intake } from '#events/receive.ts'
 import { createServer, type Server } from '#surfaces/server.ts'
 import { allActions } from './actions.ts'
 import type { Config } from './config.ts'
-import { launchRoutes } from './launch-routes.ts'
 import { tasksOf } from './tasks.ts'
 
 export type Parts = {
@@ -98,7 +97,6 @@ export async function buildDoor(
       async (fastify) => {
         await fastify.register(webhooks)
       },
-      (fastify) => launchRoutes(fastify, app),
       ...extra,
     ],
   })
@@ -106,10 +104,14 @@ export async function buildDoor(
 }
 
 /** The working side: jobs until it is stopped. */
-export const buildWorker = (app: App, databaseUrl: string, concurrency: number): Promise<Worker> =>
+export const buildWorker = (
+  app: App,
+  databaseUrl: string,
+  { concurrency, payloadDays }: { readonly concurrency: number; readonly payloadDays: number },
+): Promise<Worker> =>
   startWorker({
     url: databaseUrl,
-    tasks: tasksOf(app),
+    tasks: tasksOf(app, { payloadDays }),
     concurrency,
     clock: app.clock,
     random: app.random,

@@ -53,7 +53,7 @@ function closersOf(log: Log): Closers {
 
 /** Starts the whole program for one configuration. On failure everything opened so far is closed again. */
 export async function serve(config: Config): Promise<Running> {
-  const log = createLog(config.logLevel)
+  const log = createLog(config.logLevel === 'auto' ? (config.demo ? 'warn' : 'info') : config.logLevel)
   const closers = closersOf(log)
   try {
     return await open(config, log, closers)
@@ -95,7 +95,7 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   await prepare(app, seed, demo)
   const listening = await listen(config, app, demo, closers)
   if (config.role !== 'web') {
-    const worker = await buildWorker(app, databaseUrl, config.concurrency)
+    const worker = await buildWorker(app, databaseUrl, config)
     closers.add('worker', () => worker.stop({ graceMs: stopGraceMs }))
   }
   if (listening !== null) await finish(app, folder, listening, demo)

@@ -1,18 +1,27 @@
+import { day } from '@bursar/kit/clock.ts'
 import type { App } from '#action/context.ts'
+import { purgeIdempotencyKeys } from '#action/idempotency.ts'
+import { tickOf, tickTask } from '#db/jobs/schedules.ts'
 import type { Tasks } from '#db/jobs/task.ts'
 import { entitlementTasks } from '#entitlements/jobs.ts'
-import { wakeTasks } from '#entitlements/wake.ts'
 import { inboundTasks } from '#events/jobs.ts'
 import { handlePaymentEvent } from '#orders/handle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
 
+// Stripe repeats for three days; a client that repeats after a week asks for something new.
+const idempotencyKeptMs = 7 * day
+
 /** Everything a worker can do, by name. */
-export const tasksOf = (app: App): Tasks => ({
-  ...inboundTasks(app, { stripe: handlePaymentEvent }),
+export const tasksOf = (app: App, options: { readonly payloadDays?: number } = {}): Tasks => ({
+  ...inboundTasks(app, { stripe: handlePaymentEvent }, options),
   ...entitlementTasks(app),
-  ...wakeTasks(app),
+  [tickTask]: tickOf(app.db),
   'orders.sweep': async () => {
     await sweepEvents(app)
+    return undefined
+  },
+  'actions.purge': async () => {
+    await app.db.tx('system', (tx) => purgeIdempotencyKeys(tx, app.clock.now() - idempotencyKeptMs))
     return undefined
   },
 })
