@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { allActions } from '../packages/hub/src/main/actions.ts'
 import { settings } from '../packages/hub/src/main/config.ts'
+import { errorTable } from '../packages/kit/src/errors.ts'
 import { missingSamples } from './reference/capabilities.ts'
 import { readProject } from './tidy/source.ts'
 
@@ -36,10 +38,7 @@ test('every file or folder that a document names exists', () => {
 })
 
 test('every npm command that a document names exists', () => {
-  const own = new Set(['ci', 'install', 'test', 'start'])
-  const wrong = findings(/\bnpm (?:run )?([a-z]+)\b/g).filter(
-    ({ name }) => !own.has(name) && name !== 'run' && manifest.scripts[name] === undefined,
-  )
+  const wrong = findings(/\bnpm run ([a-z]+)\b/g).filter(({ name }) => manifest.scripts[name] === undefined)
   assert.equal(wrong.length, 0, told(wrong))
 })
 
@@ -49,6 +48,22 @@ test('every setting that a document names exists', () => {
   for (const name of ['BURSAR_URL', 'BURSAR_KEY']) known.add(name)
   const wrong = findings(/\b((?:BURSAR|STRIPE|LEARNWORLDS)_[A-Z_]*[A-Z])\b(?!_?\*)/g).filter(
     ({ name }) => !known.has(name),
+  )
+  assert.equal(wrong.length, 0, told(wrong))
+})
+
+test('every action that a document or an error names exists', () => {
+  const known = new Set(allActions.map((a) => a.name))
+  const slices = new Set([...known].map((name) => name.split('.')[0]))
+  const fixes = Object.entries(errorTable).flatMap(([code, row]) =>
+    [...row.fix.matchAll(/\b([a-z]+\.[a-z_]+)\b/g)].map((m) => ({ page: `the fix of ${code}`, name: m[1] ?? '' })),
+  )
+  const named = findings(/`(?:npx bursar )?([a-z]+\.[a-z_]+)(?: --[^`]*)?`/g).filter(({ name }) =>
+    slices.has(name.split('.')[0]),
+  )
+  const typed = findings(/npx bursar ([a-z]+\.[a-z_]+)/g)
+  const wrong = [...fixes, ...named, ...typed].filter(
+    ({ name }) => !known.has(name) && !/\.(ts|md|js|json)$/.test(name),
   )
   assert.equal(wrong.length, 0, told(wrong))
 })

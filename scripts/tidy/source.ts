@@ -31,9 +31,9 @@ export type Violation = {
 }
 
 export const isTest = (file: string): boolean => file.endsWith('.test.ts')
-/** Set-ups for tests: `testing.ts`, `door-testing.ts`, and the small world of the scenarios. */
+/** Set-ups for tests: `testing.ts`, `door-testing.ts`, and the small world of the scenarios with what asks it. */
 export const isTestSetup = (file: string): boolean =>
-  /(^|[/-])testing\.ts$/.test(file) || file === 'packages/hub/src/main/world.ts'
+  /(^|[/-])testing\.ts$/.test(file) || /^packages\/hub\/src\/main\/(world|asking)\.ts$/.test(file)
 export const isGenerated = (file: string): boolean => file.includes('.generated.')
 export const isCode = (file: string): boolean => /\.(ts|js)$/.test(file)
 
