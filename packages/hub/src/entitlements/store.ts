@@ -126,12 +126,8 @@ export async function settleClaim(
       external_created_at = coalesce(${ts(update?.createdAt ?? null)}::timestamptz, external_created_at)
     where id = ${taken.account.id} and lease_token = ${taken.token} returning id`)
   if (held === null) return 'lost'
-  const rows = await writeResults(tx, results)
+  const { dueAt } = await writeResults(tx, taken.account.id, results)
   await record(tx, ctx, told)
-  const dueAt = rows.reduce<Instant | null>(
-    (min, r) => (r.nextTryAt === null || (min !== null && min <= r.nextTryAt) ? min : r.nextTryAt),
-    null,
-  )
   if (dueAt !== null) await enqueue(tx, [retryJob(ctx.organization, taken.account.id, dueAt)])
   return { dueAt }
 }
@@ -159,9 +155,10 @@ export const applyJob = (organization: string, accountId: string) => ({
   key: `apply:${accountId}`,
 })
 
-const writeResults = (tx: Tx, results: readonly ItemResult[]) =>
-  tx.many<{ id: string; nextTryAt: Instant | null }>(sql('enrollment_result')`
-    update enrollment n set
+/** Writes the results; says when the account has work next, of rows that were not part of this claim as well. */
+const writeResults = (tx: Tx, accountId: string, results: readonly ItemResult[]) =>
+  tx.one<{ dueAt: Instant | null }>(sql('enrollment_result')`
+    with written as (update enrollment n set
       actual = r.actual, uncertain = r.uncertain, applied_revision = case when r.failure_class is null then r.revision else n.applied_revision end,
       opened_at = case when r.actual = 'granted' and n.actual <> 'granted' then ${ts(tx.now)}::timestamptz else n.opened_at end,
       closed_at = case when r.actual = 'revoked' and n.actual <> 'revoked' then ${ts(tx.now)}::timestamptz when r.actual = 'granted' then null else n.closed_at end,
@@ -183,4 +180,7 @@ const writeResults = (tx: Tx, results: readonly ItemResult[]) =>
       ${results.map((r) => r.failure?.message ?? null)}::text[])
       as r(id, revision, actual, uncertain, attempts, next_try_at, failure_class, failure_code, failure_message)
     where n.id = r.id
-    returning n.id, n.next_try_at as "nextTryAt"`)
+    returning n.id, n.next_try_at)
+    select min(next_try_at) as "dueAt" from (
+      select next_try_at from written
+      union all select next_try_at from enrollment where account_id = ${accountId} and id not in (select id from written)) d`)

@@ -62,7 +62,7 @@ test('a lost answer to a revoke: closed once, and proven by a look', async () =>
 test('an answer of Stripe that is lost or broken off is asked for again', async () => {
   for (const kind of ['reset', 'truncate', 'status', 'html'] as const) {
     const email = `${kind}@stripe.example`
-    world.stripe.faults.set([{ kind, path: '/v1/checkout/sessions/', times: 1 }])
+    world.stripe.faults.set([{ kind, method: 'GET', path: '/v1/checkout/sessions/', times: 1 }])
     await buy(world, email, [price])
     await world.settle(2 * minute)
     world.stripe.faults.clear()
