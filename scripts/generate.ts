@@ -1,6 +1,6 @@
 /**
  * `npm run generate` writes what is derived from the code: docs/reference and the dumped schema. With `--check` it
- * writes nothing and ends with 1 when something is not current.
+ * writes nothing and ends with 1 when a page of the reference is not current.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -51,15 +51,18 @@ async function docs(): Promise<string[]> {
   return stale
 }
 
-/** The schema needs a database, so it has a program of its own; it takes `--check` as we do. */
+/** The schema needs a database, so it has a program of its own; that it is current is held by its test. */
 function schema(): boolean {
-  if (!existsSync(path.join(root, schemaDump))) return true
-  const args = [path.join(root, schemaDump), ...(check ? ['--check'] : [])]
-  return spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+  if (check || !existsSync(path.join(root, schemaDump))) return true
+  const done = spawnSync(process.execPath, [path.join(root, schemaDump)], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  return done.status === 0
 }
 
 const stale = await docs()
-const schemaHolds = schema()
+const dumped = schema()
 for (const file of stale) process.stdout.write(check ? `${file} is not current\n` : `${file} written\n`)
-if (check && (stale.length > 0 || !schemaHolds)) process.stdout.write('Run: npm run generate\n')
-process.exitCode = !schemaHolds || (check && stale.length > 0) ? 1 : 0
+if (check && stale.length > 0) process.stdout.write('Run: npm run generate\n')
+process.exitCode = !dumped || (check && stale.length > 0) ? 1 : 0

@@ -72,10 +72,15 @@ export function manifestRule(sources: readonly Source[]): Violation[] {
 
 const config = 'packages/hub/src/main/config.ts'
 
-/** A setting that nothing reads promises what does not happen. */
+/** A setting that nothing reads promises what does not happen. Read means: named beside the start-up, or as `config.x`. */
 export function settingsRule(sources: readonly Source[], keys: readonly string[]): Violation[] {
-  const code = sources.filter((s) => s.path.startsWith('packages/hub/src/') && !isTest(s.path)).map((s) => s.code)
+  const code = sources.filter((s) => s.path.startsWith('packages/hub/src/') && !isTest(s.path))
+  const isRead = (key: string) =>
+    code.some((s) => {
+      const beside = s.path.startsWith('packages/hub/src/main/') && s.path !== config
+      return new RegExp(beside ? `\\b${key}\\b` : `\\b(?:config|read)\\.${key}\\b`).test(s.code)
+    })
   return keys
-    .filter((key) => !code.some((c) => new RegExp(`\\b(?:config|read)\\??\\.${key}\\b`).test(c)))
+    .filter((key) => !isRead(key))
     .map((key) => ({ rule: 'settings', path: config, line: 1, message: `nothing reads ${key}; use it or take it out` }))
 }
