@@ -35,10 +35,35 @@ export type Expected = {
 }
 
 type Judged = { readonly expected: readonly Expected[]; readonly violations: readonly Violation[] }
-type Facts = { readonly rows: Rows; readonly truth: ProviderTruth; readonly now: Instant }
+type Asked = { readonly rows: Rows; readonly truth: ProviderTruth; readonly now: Instant }
+
+/** The same, found by name: a storm has tens of thousands of each. */
+type Facts = Asked & {
+  readonly payments: ReadonlyMap<string, ProviderTruth['payments'][number]>
+  readonly subscriptions: ReadonlyMap<string, Subscription>
+  readonly refunds: ReadonlyMap<string | null, ProviderTruth['refunds']>
+  readonly disputes: ReadonlyMap<string | null, ProviderTruth['disputes']>
+  readonly refundRows: ReadonlyMap<string, Rows['refunds']>
+  readonly disputeRows: ReadonlyMap<string, string>
+}
+
+const indexed = (asked: Asked): Facts => ({
+  ...asked,
+  payments: new Map(asked.truth.payments.map((p) => [p.paymentIntent, p])),
+  subscriptions: new Map(asked.truth.subscriptions.map((s) => [s.subscription, s])),
+  refunds: Map.groupBy(asked.truth.refunds, (r) => r.paymentIntent),
+  disputes: Map.groupBy(asked.truth.disputes, (d) => d.paymentIntent),
+  refundRows: Map.groupBy(asked.rows.refunds, (r) => r.order),
+  disputeRows: new Map(asked.rows.disputes.map((d) => [d.id, d.state])),
+})
+
+/** What happened to the one payment of a checkout; a subscription's payments belong to its invoices. */
+const of = <T>(found: ReadonlyMap<string | null, readonly T[]>, payment: string | null): readonly T[] =>
+  payment === null ? [] : (found.get(payment) ?? [])
 
 /** What each paid line should give, by the provider's books; and every paid checkout that no visible row accounts for. */
-export function expectedSeats(facts: Facts): Judged {
+export function expectedSeats(asked: Asked): Judged {
+  const facts = indexed(asked)
   const orders = new Map(facts.rows.orders.map((o) => [o.checkout, o]))
   const violations: Violation[] = []
   const expected: Expected[] = []
@@ -61,26 +86,27 @@ export function expectedSeats(facts: Facts): Judged {
 }
 
 /** One line of one checkout. Which line a partial refund pays back is the hub's own record, checked in `compare`. */
-function lineGives(checkout: Checkout, order: OrderRow, lineId: string, { rows, truth, now }: Facts): Expectation {
+function lineGives(checkout: Checkout, order: OrderRow, lineId: string, facts: Facts): Expectation {
+  const { rows, now } = facts
   if (!checkout.paid) return 'shut'
-  const disputes = truth.disputes.filter((d) => d.paymentIntent !== null && d.paymentIntent === checkout.paymentIntent)
+  const disputes = of(facts.disputes, checkout.paymentIntent)
   if (disputes.some((d) => d.status === 'lost')) return 'shut'
   if (checkout.subscription !== null) {
-    const subscription = truth.subscriptions.find((s) => s.subscription === checkout.subscription)
+    const subscription = facts.subscriptions.get(checkout.subscription)
     return subscription === undefined ? 'shut' : subscriptionGives(subscription, rows.policy.graceDays, now)
   }
   if (rows.policy.disputes === 'suspend' && disputes.some((d) => isOpenDispute(d.status))) return 'shut'
-  const payment = truth.payments.find((p) => p.paymentIntent === checkout.paymentIntent)
+  const payment = facts.payments.get(checkout.paymentIntent ?? '')
   if (payment !== undefined && payment.refunded > 0 && payment.refunded >= payment.amount) return 'shut'
-  const back = rows.refunds
-    .filter((r) => r.order === order.id && countsAsBack(r.state))
+  const back = (facts.refundRows.get(order.id) ?? [])
+    .filter((r) => countsAsBack(r.state))
     .reduce((sum, r) => sum + BigInt(r.allocation?.[lineId] ?? '0'), 0n)
   const amount = order.lines.find((l) => l.id === lineId)?.amount ?? 0n
   return amount > 0n && back >= amount ? 'shut' : 'open'
 }
 
 /** Whether an order says what the provider says: money, lines, refunds, disputes, buyer. */
-function compare(checkout: Checkout, order: OrderRow, { rows, truth }: Facts): Violation[] {
+function compare(checkout: Checkout, order: OrderRow, facts: Facts): Violation[] {
   const found: Violation[] = []
   const say = (code: string, detail: string) => found.push({ code, about: order.id, detail })
   if (order.paid !== checkout.paid) say('paid_differs', `Stripe: ${checkout.paid}, order: ${order.paid}.`)
@@ -99,17 +125,17 @@ function compare(checkout: Checkout, order: OrderRow, { rows, truth }: Facts): V
     if (order.issue === null) say('no_buyer_unseen', 'No issue is shown.')
   } else if (order.personEmail !== normalizeEmail(checkout.email))
     say('buyer_differs', 'Another person holds the order.')
-  found.push(...compareRefunds(checkout, order, rows, truth))
-  const disputes = new Map(rows.disputes.map((d) => [d.id, d.state]))
-  for (const dispute of truth.disputes.filter((d) => d.paymentIntent === checkout.paymentIntent))
-    if (disputes.get(dispute.dispute) !== dispute.status)
-      say('dispute_differs', `${dispute.dispute}: ${dispute.status} / ${disputes.get(dispute.dispute) ?? 'unknown'}`)
+  found.push(...compareRefunds(checkout, order, facts))
+  for (const { dispute, status } of of(facts.disputes, checkout.paymentIntent)) {
+    const known = facts.disputeRows.get(dispute)
+    if (known !== status) say('dispute_differs', `${dispute}: ${status} / ${known ?? 'unknown'}`)
+  }
   return found
 }
 
-function compareRefunds(checkout: Checkout, order: OrderRow, rows: Rows, truth: ProviderTruth): Violation[] {
-  const known = new Map(rows.refunds.map((r) => [r.id, r]))
-  const made = truth.refunds.filter((r) => r.paymentIntent !== null && r.paymentIntent === checkout.paymentIntent)
+function compareRefunds(checkout: Checkout, order: OrderRow, facts: Facts): Violation[] {
+  const known = new Map((facts.refundRows.get(order.id) ?? []).map((r) => [r.id, r]))
+  const made = of(facts.refunds, checkout.paymentIntent)
   return made.flatMap((refund): Violation[] => {
     const row = known.get(refund.refund)
     const say = (code: string, detail: string) => [{ code, about: order.id, detail: `${refund.refund}: ${detail}` }]

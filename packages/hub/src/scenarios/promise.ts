@@ -132,9 +132,9 @@ function school(world: World, rows: Rows): Violation[] {
   const { users, enrollments } = world.school.school()
   const seatById = new Map(rows.seats.map((s) => [s.id, s]))
   const found: Violation[] = []
-  const addresses = [...users.values()].map((u) => normalizeEmail(u.email))
-  for (const email of new Set(addresses.filter((a, i) => addresses.indexOf(a) !== i)))
-    found.push({ code: 'two_accounts', about: email, detail: 'The school has two accounts of one address.' })
+  for (const [email, accounts] of Map.groupBy(users.values(), (u) => normalizeEmail(u.email)))
+    if (accounts.length > 1)
+      found.push({ code: 'two_accounts', about: email, detail: 'The school has two accounts of one address.' })
   for (const [userId, owned] of enrollments)
     for (const [product, enrollment] of owned) {
       if (enrollment.justification?.startsWith('hub:') !== true) continue
