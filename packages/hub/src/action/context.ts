@@ -53,6 +53,8 @@ export type Ctx = App & {
   readonly traceId: string
   /** True when everything will be rolled back: nothing outside may be called. */
   readonly dryRun: boolean
+  /** The idempotency key of the request, equal in all its repetitions. */
+  readonly requestKey?: string
 }
 
 /** A transaction in the tenant of the context. */

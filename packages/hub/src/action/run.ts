@@ -102,7 +102,14 @@ function prepare(
     inputHash: hashInput(action.name, input),
     leaseToken: app.ids.next('lease'),
   }
-  const ctx: Ctx = { ...app, organization: caller.organization, actor: caller.actor, traceId: request.traceId, dryRun }
+  const ctx: Ctx = {
+    ...app,
+    organization: caller.organization,
+    actor: caller.actor,
+    traceId: request.traceId,
+    dryRun,
+    ...(attempt ? { requestKey: attempt.key } : {}),
+  }
   return { app, registered, caller, ctx, input, attempt: attempt || null, ...more }
 }
 

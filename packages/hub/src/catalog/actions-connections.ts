@@ -1,5 +1,6 @@
 import { hour } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
+import { secureRandom } from '@bursar/kit/random.ts'
 import { z } from 'zod'
 import type { ActionCtx } from '#action/define.ts'
 import { action } from '#action/define.ts'
@@ -161,7 +162,7 @@ export const rotateSecret = action({
       throw new CodedError('input_invalid', 'The payment provider issues this secret; give it as `secret`.', {
         issues: [{ path: 'secret', message: 'is required for a payment account' }],
       })
-    const made = input.secret ?? Buffer.from(ctx.random.bytes(secretBytes)).toString('base64url')
+    const made = input.secret ?? Buffer.from(secureRandom.bytes(secretBytes)).toString('base64url')
     const secretId = await addSecret(ctx.tx, ctx, connection.id, made, input.overlapHours * hour)
     return { secretId, secret: input.secret === undefined ? made : null }
   },

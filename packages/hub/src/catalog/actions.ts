@@ -1,6 +1,15 @@
 import type { Action } from '#action/define.ts'
 import { create, get, list, pause, resume, rotateSecret, update } from './actions-connections.ts'
+import { coursesImport, coursesList, coursesSave } from './actions-courses.ts'
 import { capabilities, probe } from './actions-probe.ts'
+import {
+  metadataMap,
+  pricesList,
+  pricesMap,
+  productsCreate,
+  productsList,
+  productsPublish,
+} from './actions-products.ts'
 
 export const catalogActions: readonly Action[] = [
   create,
@@ -12,4 +21,13 @@ export const catalogActions: readonly Action[] = [
   rotateSecret,
   probe,
   capabilities,
+  coursesList,
+  coursesSave,
+  coursesImport,
+  productsCreate,
+  productsPublish,
+  productsList,
+  pricesMap,
+  pricesList,
+  metadataMap,
 ]

@@ -1,9 +1,10 @@
 import { CodedError } from '@bursar/kit/errors.ts'
 import { z } from 'zod'
-import { action } from '#action/define.ts'
+import { type Action, action } from '#action/define.ts'
 import { id, instant, page } from '#action/fields.ts'
 import { normalizeEmail } from '#identity/people.ts'
 import { type EntitlementView, entitlementsOf } from './find.ts'
+import { mintLink } from './launch.ts'
 import { endByHand, grantByHand } from './manual.ts'
 import { isLive } from './rules.ts'
 
@@ -128,4 +129,4 @@ export const list = action({
   },
 })
 
-export const entitlementActions = [grant, revoke, list] as const
+export const entitlementActions: readonly Action[] = [grant, revoke, list, mintLink]

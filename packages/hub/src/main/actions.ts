@@ -3,6 +3,7 @@ import { catalogActions } from '#catalog/actions.ts'
 import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
+import { orderActions } from '#orders/actions.ts'
 import { reportActions } from '#reports/actions.ts'
 
 /** Every capability of the hub. A new slice's actions get a line here, and all doors serve them. */
@@ -11,5 +12,6 @@ export const allActions: readonly Action[] = [
   ...eventActions,
   ...catalogActions,
   ...entitlementActions,
+  ...orderActions,
   ...reportActions,
 ]

@@ -18,7 +18,7 @@ const entities: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 }
-const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => entities[c] ?? c)
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => entities[c] ?? c)
 
 /**
  * The headers of a launch page. `form-action` names the school too: browsers hold the redirect after a form to it.
@@ -34,9 +34,9 @@ export function pageHeaders(seat: LaunchSeat | null): Record<string, string> {
 }
 
 const frame = (title: string, body: string): string =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escape(title)}</title><style>${style}</style></head><body><main><h1>${escape(title)}</h1>${body}</main></body></html>`
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${escapeHtml(title)}</title><style>${style}</style></head><body><main><h1>${escapeHtml(title)}</h1>${body}</main></body></html>`
 
-const paragraph = (text: string): string => `<p>${escape(text)}</p>`
+const paragraph = (text: string): string => `<p>${escapeHtml(text)}</p>`
 
 const noSecondPayment = 'You do not need to pay or order again.'
 
@@ -52,8 +52,8 @@ const texts: Readonly<Record<Exclude<LaunchState, 'open'>, (seat: LaunchSeat) =>
 /** What a link leads to, before anything happens: the button, or an honest word about why there is none yet. */
 export function seatPage(seat: LaunchSeat, state: LaunchState, token: string): string {
   if (state !== 'open') return frame(seat.course, paragraph(texts[state](seat)))
-  const form = `<form method="post" action="${launchPath}/${escape(seat.enrollmentId)}"><input type="hidden" name="token" value="${escape(token)}"><button type="submit">Open the course</button></form>`
-  const note = `<small>This link signs you in at ${escape(seat.school)}. It works once and only for you.</small>`
+  const form = `<form method="post" action="${launchPath}/${escapeHtml(seat.enrollmentId)}"><input type="hidden" name="token" value="${escapeHtml(token)}"><button type="submit">Open the course</button></form>`
+  const note = `<small>This link signs you in at ${escapeHtml(seat.school)}. It works once and only for you.</small>`
   return frame(seat.course, form + note)
 }
 

@@ -6,6 +6,7 @@ import type { Tasks } from '#db/jobs/task.ts'
 import { entitlementTasks } from '#entitlements/jobs.ts'
 import { inboundTasks } from '#events/jobs.ts'
 import { handlePaymentEvent } from '#orders/handle.ts'
+import { resettleTasks } from '#orders/resettle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
 
 // Stripe repeats for three days; a client that repeats after a week asks for something new.
@@ -16,6 +17,7 @@ export const tasksOf = (app: App, options: { readonly payloadDays?: number } = {
   ...inboundTasks(app, { stripe: handlePaymentEvent }, options),
   ...entitlementTasks(app),
   [tickTask]: tickOf(app.db),
+  ...resettleTasks(app),
   'orders.sweep': async () => {
     await sweepEvents(app)
     return undefined

@@ -143,7 +143,8 @@ function mismatch(order: OrderRow, lines: readonly NewLine[], hint: MetadataOffe
   return { code: 'metadata_mismatch', detail: 'The metadata names a course that this payment did not buy.' }
 }
 
-const tooLittle = (order: OrderRow, hint: MetadataOffer | null): boolean =>
+/** Whether less was paid than the product named by metadata costs. */
+export const tooLittle = (order: OrderRow, hint: MetadataOffer | null): boolean =>
   hint !== null && hint.amount !== null && (hint.currency !== order.currency || order.amount < hint.amount)
 
 /** A snapshot carries no lines. With a mapped course in its metadata it is one line of the whole amount. */

@@ -113,6 +113,8 @@ create table refund_request (
   order_id text not null references "order",
   request_key text not null,
   amount bigint not null,
+  -- What was asked for, to tell a repetition from another request with the same key.
+  wish jsonb not null,
   allocation jsonb not null,
   reason text not null,
   state text not null default 'asked' check (state in ('asked', 'made', 'refused')),
