@@ -1,8 +1,7 @@
 import type { ProviderTruth } from '@bursar/connectors/payments/stripe/simulator.ts'
 import { day, type Instant } from '@bursar/kit/clock.ts'
 import { normalizeEmail } from '#identity/people.ts'
-import type { Violation } from './promise.ts'
-import type { OrderRow, Rows } from './promise-rows.ts'
+import type { OrderRow, Rows, Violation } from './promise-rows.ts'
 
 export type Expectation = 'open' | 'shut'
 
@@ -32,6 +31,8 @@ export type Expected = {
   readonly course: string
   readonly order: OrderRow
   readonly expectation: Expectation
+  /** What an event that explains a difference would name. */
+  readonly names: readonly (string | null)[]
 }
 
 type Judged = { readonly expected: readonly Expected[]; readonly violations: readonly Violation[] }
@@ -78,24 +79,35 @@ export function expectedSeats(asked: Asked): Judged {
     if (order === undefined) continue
     if (!visible) violations.push(...compare(checkout, order, facts))
     if (order.person === null) continue
-    for (const line of order.lines)
-      for (const course of line.courses ?? [])
-        expected.push({ person: order.person, course, order, expectation: lineGives(checkout, order, line.id, facts) })
+    const { person } = order
+    const { session, paymentIntent, subscription } = checkout
+    const names = [session, paymentIntent, subscription, ...disputesOf(checkout, facts).map((d) => d.dispute)]
+    for (const line of order.lines) {
+      const expectation = lineGives(checkout, order, line.id, facts)
+      for (const course of line.courses ?? []) expected.push({ person, course, order, names, expectation })
+    }
   }
   return { expected, violations }
+}
+
+/** Disputes over the payment of a checkout, or over any payment of its subscription. */
+function disputesOf({ paymentIntent, subscription }: Checkout, facts: Facts): ProviderTruth['disputes'] {
+  const periods = facts.subscriptions.get(subscription ?? '')?.paidPeriods ?? []
+  const payments = new Set([paymentIntent, ...periods.map((p) => p.paymentIntent)])
+  return [...payments].flatMap((payment) => of(facts.disputes, payment))
 }
 
 /** One line of one checkout. Which line a partial refund pays back is the hub's own record, checked in `compare`. */
 function lineGives(checkout: Checkout, order: OrderRow, lineId: string, facts: Facts): Expectation {
   const { rows, now } = facts
   if (!checkout.paid) return 'shut'
-  const disputes = of(facts.disputes, checkout.paymentIntent)
+  const disputes = disputesOf(checkout, facts)
   if (disputes.some((d) => d.status === 'lost')) return 'shut'
+  if (rows.policy.disputes === 'suspend' && disputes.some((d) => isOpenDispute(d.status))) return 'shut'
   if (checkout.subscription !== null) {
     const subscription = facts.subscriptions.get(checkout.subscription)
     return subscription === undefined ? 'shut' : subscriptionGives(subscription, rows.policy.graceDays, now)
   }
-  if (rows.policy.disputes === 'suspend' && disputes.some((d) => isOpenDispute(d.status))) return 'shut'
   const payment = facts.payments.get(checkout.paymentIntent ?? '')
   if (payment !== undefined && payment.refunded > 0 && payment.refunded >= payment.amount) return 'shut'
   const back = (facts.refundRows.get(order.id) ?? [])

@@ -1,6 +1,9 @@
 import type { Instant } from '@bursar/kit/clock.ts'
 import type { World } from '#main/world.ts'
 
+/** Something that breaks the promise and that no row shows. `about` names the row, the order or the address. */
+export type Violation = { readonly code: string; readonly about: string; readonly detail: string }
+
 export type LineRow = {
   readonly id: string
   readonly price: string | null

@@ -3,10 +3,9 @@ import { minute } from '@bursar/kit/clock.ts'
 import { normalizeEmail } from '#identity/people.ts'
 import type { World } from '#main/world.ts'
 import { type Expectation, expectedSeats } from './promise-provider.ts'
-import { type EntitlementRow, type Rows, readRows, type SeatRow } from './promise-rows.ts'
+import { type EntitlementRow, type Rows, readRows, type SeatRow, type Violation } from './promise-rows.ts'
 
-/** Something that breaks the promise and that no row shows. `about` names the row, the order or the address. */
-export type Violation = { readonly code: string; readonly about: string; readonly detail: string }
+export type { Violation } from './promise-rows.ts'
 
 // After quiet, what is due has been tried; a minute allows for the sweep that finds lost pokes.
 const overdueMs = minute
@@ -52,7 +51,7 @@ function wishes(rows: Rows, expected: ReturnType<typeof expectedSeats>['expected
   for (const e of expected) {
     const wish = wishOf(seatKey(e))
     wish.expectations.push(e.expectation)
-    wish.explained ||= e.order.issue !== null || isTold([e.order.checkout, e.order.payment, e.order.subscription])
+    wish.explained ||= e.order.issue !== null || isTold(e.names)
   }
   for (const reason of rows.entitlements) {
     const wish = wishOf(seatKey(reason))
