@@ -88,7 +88,7 @@ export const errorTable = {
   price_unknown: {
     status: 422,
     summary: 'The price is not on sale here.',
-    fix: 'Map the price to a product first (catalog.price_map).',
+    fix: 'Map the price to a product first (prices.map).',
   },
   launch_unavailable: {
     status: 409,

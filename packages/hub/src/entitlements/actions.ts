@@ -3,10 +3,11 @@ import { z } from 'zod'
 import { type Action, action } from '#action/define.ts'
 import { id, instant, page } from '#action/fields.ts'
 import { normalizeEmail } from '#identity/people.ts'
-import { type EntitlementView, entitlementsOf } from './find.ts'
+import { enrollmentActions } from './actions-enrollments.ts'
+import { entitlementsOf } from './find.ts'
 import { mintLink } from './launch.ts'
 import { endByHand, grantByHand } from './manual.ts'
-import { isLive } from './rules.ts'
+import { entitlementShape, showEntitlement } from './shape.ts'
 
 const reason = z.string().trim().min(3).max(300)
 const email = z.email().max(320)
@@ -68,43 +69,6 @@ export const revoke = action({
   run: (ctx, input) => endByHand(ctx, input.entitlementId, input.reason),
 })
 
-export const entitlementShape = z.object({
-  id: z.string(),
-  personId: z.string(),
-  email: z.string().nullable(),
-  courseId: z.string(),
-  course: z.string(),
-  source: z.enum(['order_line', 'subscription', 'manual']),
-  orderId: z.string().nullable(),
-  state: z.enum(['live', 'not_started', 'on_hold', 'ended']),
-  reason: z.string(),
-  startsAt: instant,
-  endsAt: instant.nullable(),
-  revokedAt: instant.nullable(),
-})
-
-/** A reason as the doors show it. */
-export const showEntitlement = (e: EntitlementView, now: number): z.output<typeof entitlementShape> => ({
-  id: e.id,
-  personId: e.personId,
-  email: e.email,
-  courseId: e.courseId,
-  course: e.course,
-  source: e.source,
-  orderId: e.orderId,
-  state: isLive(e, now)
-    ? 'live'
-    : e.revokedAt !== null || (e.endsAt !== null && e.endsAt <= now)
-      ? 'ended'
-      : e.suspendedAt !== null
-        ? 'on_hold'
-        : 'not_started',
-  reason: e.reason,
-  startsAt: e.startsAt,
-  endsAt: e.endsAt,
-  revokedAt: e.revokedAt,
-})
-
 export const list = action({
   name: 'entitlements.list',
   summary: 'List reasons for access, oldest first, by person, e-mail, course or order.',
@@ -129,4 +93,4 @@ export const list = action({
   },
 })
 
-export const entitlementActions: readonly Action[] = [grant, revoke, list, mintLink]
+export const entitlementActions: readonly Action[] = [grant, revoke, list, ...enrollmentActions, mintLink]

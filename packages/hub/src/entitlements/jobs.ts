@@ -4,6 +4,7 @@ import { type App, inTx, systemCtx } from '#action/context.ts'
 import { enqueue } from '#db/jobs/queue.ts'
 import type { Tasks } from '#db/jobs/task.ts'
 import { sql, ts } from '#db/sql.ts'
+import { closeAlerts } from './alerts.ts'
 import { apply } from './apply.ts'
 import { isAwaited, knock } from './health.ts'
 import { recompute } from './seats.ts'
@@ -37,6 +38,7 @@ export const entitlementTasks = (app: App): Tasks => ({
   },
   'entitlements.sweep': async () => {
     await sweep(app)
+    await closeAlerts(app)
     return undefined
   },
 })

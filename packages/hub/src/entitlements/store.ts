@@ -6,6 +6,7 @@ import type { Tx } from '#db/database.ts'
 import { enqueue } from '#db/jobs/queue.ts'
 import { sql, ts } from '#db/sql.ts'
 import { record, type TimelineEntry } from '#events/timeline.ts'
+import { raiseAlerts } from './alerts.ts'
 import type { Actual, Wanted } from './rules.ts'
 
 /** What one claim takes on: the account and everything of it that is due. */
@@ -55,19 +56,18 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
     from person p
     where a.id = ${accountId} and p.id = a.person_id and (a.lease_until is null or a.lease_until <= ${ts(tx.now)}::timestamptz)
     returning a.id, a.connection_id as "connectionId", a.person_id as "personId", a.external_id as "externalId", a.email,
-      a.username, p.name, a.external_created_at as "createdAt", a.privileged`)
+      a.username, p.name, a.external_created_at as "createdAt",
+      a.privileged and not a.privileged_accepted as privileged`)
   if (account === null) return 'busy'
-  const work = await tx.many<WorkItem>(sql('enrollment_claim')`
-    update enrollment n set uncertain = true, tried_at = ${ts(tx.now)}::timestamptz
-    from (
-      select n.id, n.uncertain from enrollment n
-      where n.account_id = ${accountId} and n.next_try_at <= ${ts(tx.now)}::timestamptz
-      order by n.id limit ${workMax} for update
-    ) due join enrollment d on d.id = due.id join course c on c.id = d.course_id
-    where n.id = due.id
-    returning n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
-      n.revision, n.attempts, n.failing_since as "failingSince", due.uncertain as "wasUncertain"`)
+  const work = await tx.many<WorkItem>(sql('enrollment_due')`
+    select n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
+      n.revision, n.attempts, n.failing_since as "failingSince", n.uncertain as "wasUncertain"
+    from enrollment n join course c on c.id = n.course_id
+    where n.account_id = ${accountId} and n.next_try_at <= ${ts(tx.now)}::timestamptz
+    order by n.id limit ${workMax} for update of n`)
   if (work.length > 0) {
+    await tx.run(sql('enrollment_claim')`
+      update enrollment set uncertain = true, tried_at = ${ts(tx.now)}::timestamptz where id = any(${work.map((w) => w.enrollmentId)}::text[])`)
     const entries = work.map(
       (w): TimelineEntry => ({
         kind: 'apply.started',
@@ -82,7 +82,7 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
       }),
     )
     await record(tx, ctx, entries)
-    return { token, account, work: [...work].sort((a, b) => (a.enrollmentId < b.enrollmentId ? -1 : 1)) }
+    return { token, account, work }
   }
   await tx.run(sql('account_unclaim')`
     update lms_account set lease_node = null, lease_token = null, lease_until = null where id = ${accountId} and lease_token = ${token}`)
@@ -128,6 +128,8 @@ export async function settleClaim(
   if (held === null) return 'lost'
   const { dueAt } = await writeResults(tx, taken.account.id, results)
   await record(tx, ctx, told)
+  const stuck = results.flatMap((r) => (r.failure !== null && r.nextTryAt === null ? [r.failure] : []))
+  await raiseAlerts(tx, ctx, taken.account.connectionId, stuck)
   if (dueAt !== null) await enqueue(tx, [retryJob(ctx.organization, taken.account.id, dueAt)])
   return { dueAt }
 }

@@ -1,6 +1,7 @@
 import type { Caller } from '#action/caller.ts'
 import { type Action, defineActions } from '#action/define.ts'
 import { type ActionResult, runAction } from '#action/run.ts'
+import { createOrganization } from '#identity/organizations.ts'
 import type { World } from './world.ts'
 
 type How = { readonly by?: Caller | null; readonly dryRun?: boolean; readonly key?: string }
@@ -30,5 +31,14 @@ export function asking(world: () => World, actions: readonly Action[]) {
     const result = await ask(name, input, how)
     return result.ok ? 'ok' : result.code
   }
-  return { ask, answer, codeOf, callerWith }
+  let strangers = 0
+  /** A second organization, with nothing in it. */
+  const stranger = async (): Promise<string> => {
+    const { app } = world()
+    const wish = { name: 'Stranger', slug: `stranger-${++strangers}` }
+    const made = await app.db.tx('system', (tx) => createOrganization(tx, app, wish))
+    if (made === null) throw new Error('the slug is taken')
+    return made.id
+  }
+  return { ask, answer, codeOf, callerWith, stranger }
 }

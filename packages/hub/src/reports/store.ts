@@ -73,6 +73,8 @@ export type SeatRow = {
   readonly closedAt: Instant | null
   readonly updatedAt: Instant
   readonly working: boolean
+  /** The school is paused by hand: nothing is asked of it. */
+  readonly paused: boolean
   readonly live: readonly string[]
   readonly ended: string | null
 }
@@ -87,9 +89,9 @@ export const seatsOf = (
       n.wanted, n.actual, n.next_try_at as "nextTryAt", n.next_change_at as "nextChangeAt", n.failing_since as "failingSince",
       n.failure_class as "failureClass", n.failure_message as "failureMessage", n.opened_at as "openedAt",
       n.closed_at as "closedAt", n.updated_at as "updatedAt",
-      coalesce(a.lease_until > ${ts(tx.now)}::timestamptz, false) and n.uncertain as working,
+      coalesce(a.lease_until > ${ts(tx.now)}::timestamptz, false) and n.uncertain as working, k.state = 'paused' as paused,
       r."orderIds", r.live, r.ended
-    from enrollment n join lms_account a on a.id = n.account_id
+    from enrollment n join lms_account a on a.id = n.account_id join connection k on k.id = n.connection_id
     cross join lateral (
       select coalesce(array_agg(distinct e.order_id) filter (where e.order_id is not null), '{}') as "orderIds",
         coalesce(array_agg(e.reason order by e.id) filter (where e.revoked_at is null and e.suspended_at is null

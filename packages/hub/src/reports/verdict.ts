@@ -21,6 +21,7 @@ export type Verdict = { readonly kind: VerdictKind; readonly sentence: string }
 export type SeatFacts = {
   readonly school: string
   readonly wanted: 'granted' | 'revoked'
+  readonly paused: boolean
   readonly actual: 'none' | 'granted' | 'revoked' | 'unknown'
   readonly nextTryAt: Instant | null
   readonly nextChangeAt: Instant | null
@@ -39,6 +40,7 @@ export type SeatFacts = {
 const stop = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 const waitingText = (seat: SeatFacts, now: Instant): string => {
+  if (seat.paused) return `${seat.school} is paused by hand; it goes on with connections.resume.`
   const since = seat.failingSince === null ? '' : ` Since ${momentText(seat.failingSince, now)}.`
   const next = seat.nextTryAt === null ? '' : ` Next try ${momentText(seat.nextTryAt, now)}.`
   return `${stop(`${seat.school}: ${seat.failureMessage ?? 'not yet done'}`)}${since}${next}`
@@ -50,7 +52,8 @@ function granted(seat: SeatFacts, now: Instant): Verdict {
     const why = seat.live.length === 0 ? '' : ` ${stop(seat.live.join('; '))}`
     return { kind: 'open', sentence: `Open at ${seat.school}${since}.${why}` }
   }
-  if (seat.failureClass === null) return { kind: 'being_set_up', sentence: `Being set up at ${seat.school}.` }
+  if (seat.failureClass === null && !seat.paused)
+    return { kind: 'being_set_up', sentence: `Being set up at ${seat.school}.` }
   if (seat.nextTryAt !== null) return { kind: 'waiting', sentence: `Waiting. ${waitingText(seat, now)}` }
   const needsLearner = seat.failureClass === 'needs_learner'
   return {
