@@ -58,6 +58,8 @@ export type Simulator = {
   /** The last 10,000 requests, oldest first, without those to /_sim/. */
   log(): readonly SimLogEntry[]
   clearLog(): void
+  /** How many requests were answered, control calls included: stands still while nobody asks. */
+  served(): number
   close(): Promise<void>
 }
 
@@ -222,15 +224,20 @@ export async function startSimulator(options: SimOptions, port = 0): Promise<Sim
   const faults = createFaults(options)
   const log: SimLogEntry[] = []
   const serve = createServe(options, faults, log)
+  let served = 0
   const server: Server = createServer((req, res) => {
-    serve(req, res).catch((error: unknown) => {
-      if (!res.headersSent)
-        send(res, {
-          status: 500,
-          body: { error: `simulator fault: ${error instanceof Error ? error.message : String(error)}` },
-        })
-      else res.destroy()
-    })
+    serve(req, res)
+      .catch((error: unknown) => {
+        if (!res.headersSent)
+          send(res, {
+            status: 500,
+            body: { error: `simulator fault: ${error instanceof Error ? error.message : String(error)}` },
+          })
+        else res.destroy()
+      })
+      .finally(() => {
+        served += 1
+      })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -246,6 +253,7 @@ export async function startSimulator(options: SimOptions, port = 0): Promise<Sim
     clearLog: () => {
       log.length = 0
     },
+    served: () => served,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -6,6 +6,7 @@ import { enrollmentRoutes } from './simulator/enrollment.ts'
 import { createGuard, createLimiter, tokenRoutes } from './simulator/gate.ts'
 import { groupRoutes } from './simulator/groups.ts'
 import { learningRoutes, settleJobs } from './simulator/learning.ts'
+import { recall, remember } from './simulator/memory.ts'
 import { officeRoutes } from './simulator/office.ts'
 import {
   defaults,
@@ -49,9 +50,18 @@ export type LearnWorldsSimulator = Simulator & {
   reset(): void
   set(variants: Partial<SchoolVariants>): void
   readonly webhooks: Outbox
+  /**
+   * Everything the school knows, for `restore` in another process: people, enrollments, progress, waiting jobs and
+   * undelivered webhooks. Faults, the log and the spent rate limit are not kept.
+   */
+  snapshot(): Buffer
+  /** Makes this the school of the snapshot. Throws, and changes nothing, for bytes that are none. */
+  restore(data: Buffer): void
+  /** Differs from before when the school may have changed since. */
+  version(): string
 }
 
-function snapshot(school: School, outbox: Outbox): LearnWorldsSnapshot {
+function shown(school: School, outbox: Outbox): LearnWorldsSnapshot {
   const { state } = school
   const deliveries = outbox.list()
   return structuredClone({
@@ -124,7 +134,7 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
         return guard(request)
       },
       notFound: () => missing,
-      state: () => snapshot(school, outbox),
+      state: () => shown(school, outbox),
       reset,
     },
     options.port,
@@ -136,12 +146,15 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
     accessToken: school.accessToken,
     webhookToken,
     school: () => school.state,
-    state: () => snapshot(school, outbox),
+    state: () => shown(school, outbox),
     reset,
     set: (variants) => {
       school.variants = { ...school.variants, ...variants }
     },
     webhooks: outbox,
+    snapshot: () => remember(school, outbox),
+    restore: (data) => recall(school, outbox, data),
+    version: () => `${simulator.served()} ${outbox.undelivered()}`,
     close: async () => {
       outbox.stop()
       await simulator.close()

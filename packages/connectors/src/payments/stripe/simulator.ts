@@ -10,6 +10,7 @@ import { controlRoutes } from './simulator/control.ts'
 import type { Signed, Webhook } from './simulator/delivery.ts'
 import { endpointsOf } from './simulator/endpoints.ts'
 import { page } from './simulator/lists.ts'
+import { recall, remember } from './simulator/memory.ts'
 import { createOutbox, type Outbox } from './simulator/outbox.ts'
 import { pageRoutes } from './simulator/page.ts'
 import { type ProviderTruth, truthOf } from './simulator/truth.ts'
@@ -52,6 +53,16 @@ export type StripeControls = StripeActions &
     session(id: string): Stripe.Checkout.Session | undefined
     subscription(id: string): Stripe.Subscription | undefined
     paymentIntent(id: string): Stripe.PaymentIntent | undefined
+    price(id: string): Stripe.Price | undefined
+    /**
+     * Everything the account knows, for `restore` in another process: objects, events and what is not delivered yet.
+     * The webhook's address, faults and the log are not kept.
+     */
+    snapshot(): Buffer
+    /** Makes this the account of the snapshot. Throws, and changes nothing, for bytes that are none. */
+    restore(data: Buffer): void
+    /** Differs from before when the account may have changed since. */
+    version(): string
   }
 
 const endpointList = (world: World, outbox: Outbox) => {
@@ -155,6 +166,10 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
     session: (id) => world.sessions.get(id),
     subscription: (id) => world.subscriptions.get(id),
     paymentIntent: (id) => world.payments.get(id),
+    price: (id) => world.prices.get(id),
+    snapshot: () => remember(world, outbox, state),
+    restore: (data) => recall(world, outbox, state, data),
+    version: () => `${simulator.served()} ${world.sequence} ${outbox.memory().waiting.size}`,
     close: async () => {
       await outbox.stop()
       await simulator.close()

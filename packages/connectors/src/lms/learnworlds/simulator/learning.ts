@@ -8,6 +8,7 @@ import {
   ownedBy,
   type School,
   type SimCourse,
+  type SimJob,
   type SimProgress,
   type SimUser,
 } from './state.ts'
@@ -121,10 +122,10 @@ function learnerOf(school: School, request: SimRequest): Learner | null {
   return openCourses(school, user.id).has(course.id) ? { user, course } : null
 }
 
-function startJob(school: School, action: string, apply: () => void): SimReply {
+function startJob(school: School, work: Pick<SimJob, 'action' | 'userId' | 'courseId' | 'units'>): SimReply {
   const id = hexId(school.random)
   const readyAt = school.clock.now() + school.variants.jobDelayMs
-  school.state.jobs.set(id, { id, action, readyAt, applied: false, apply })
+  school.state.jobs.set(id, { id, readyAt, applied: false, ...work })
   settleJobs(school)
   return ok({ async: true, job_id: id })
 }
@@ -134,7 +135,11 @@ export function settleJobs(school: School): void {
   for (const job of school.state.jobs.values()) {
     if (job.applied || school.clock.now() < job.readyAt) continue
     job.applied = true
-    job.apply()
+    const user = school.state.users.get(job.userId)
+    const course = school.state.courses.get(job.courseId)
+    // Deleted while the job waited: there is nothing left to change.
+    if (user === undefined || course === undefined) continue
+    setDone(school, user, course, progressOf(school, user.id, course.id).done + job.units, true)
   }
 }
 
@@ -147,11 +152,9 @@ function change(school: School, request: SimRequest, action: 'complete' | 'reset
   if (action === 'complete' && typeof body?.send_course_complete_email !== 'boolean')
     return invalid('send_course_complete_email', 'The value is required.')
   const { user, course } = learner
-  return startJob(school, action, () => {
-    const before = progressOf(school, user.id, course.id).done
-    const named = units.length === 0 ? course.units.length : units.length
-    setDone(school, user, course, action === 'complete' ? before + named : before - named, true)
-  })
+  const named = units.length === 0 ? course.units.length : units.length
+  const work = { action, userId: user.id, courseId: course.id }
+  return startJob(school, { ...work, units: action === 'complete' ? named : -named })
 }
 
 const base = '/admin/api/v2/users/:id'

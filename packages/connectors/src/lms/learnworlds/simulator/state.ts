@@ -95,10 +95,13 @@ export type SimPayment = {
 }
 export type SimJob = {
   readonly id: string
-  readonly action: string
+  readonly action: 'complete' | 'reset'
   readonly readyAt: number
   applied: boolean
-  readonly apply: () => void
+  readonly userId: string
+  readonly courseId: string
+  /** Units done when it takes effect: so many more, or less when negative. */
+  readonly units: number
 }
 export type SimGroup = {
   readonly id: string

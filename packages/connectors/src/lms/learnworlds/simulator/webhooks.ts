@@ -31,9 +31,21 @@ export type Outbox = {
   /** Waits until nothing is being sent. */
   settled(): Promise<void>
   list(): readonly SimDelivery[]
+  undelivered(): number
   setDelay(ms: number): void
   stop(): void
   clear(): void
+  /** Everything it holds, deliveries under way included, for `recall`. */
+  memory(): OutboxMemory
+  /** Takes back what `memory` gave and sends on what is not delivered yet, if it sends by itself. */
+  recall(memory: OutboxMemory): void
+}
+
+export type OutboxMemory = {
+  readonly options: WebhookOptions & { readonly token: string }
+  readonly deliveries: SimDelivery[]
+  readonly nextId: number
+  readonly delayMs: number
 }
 
 const attemptsMax = 20
@@ -101,6 +113,12 @@ export function createOutbox(school: School, http: Http | undefined, initial: Se
     }
   }
 
+  const sendByItself = (delivery: SimDelivery) => {
+    if (options.autoSend !== true || options.target === undefined || http === undefined) return
+    const sending = sendSoon(delivery).finally(() => open.delete(sending))
+    open.add(sending)
+  }
+
   return {
     configure: (changed) => {
       options = { ...options, ...changed }
@@ -112,21 +130,25 @@ export function createOutbox(school: School, http: Http | undefined, initial: Se
       const delivery: SimDelivery = { id: nextId++, type, body, dueAt, signed, ...fresh }
       deliveries.push(delivery)
       if (deliveries.length > keptMax) deliveries.splice(0, deliveries.length - keptMax)
-      if (options.autoSend !== true || options.target === undefined || http === undefined) return
-      const sending = sendSoon(delivery).finally(() => open.delete(sending))
-      open.add(sending)
+      sendByItself(delivery)
     },
     flush: (how) => flushNow(how),
     settled: async () => {
       await Promise.all(open)
     },
     list: () => deliveries,
+    undelivered: () => deliveries.reduce((sum, d) => sum + (isOpen(d) ? 1 : 0), 0),
     setDelay: (ms) => {
       delayMs = Math.min(ms, delayMax)
     },
     stop: () => stopped.abort(),
     clear: () => {
       deliveries = []
+    },
+    memory: () => ({ options, deliveries, nextId, delayMs }),
+    recall: (memory) => {
+      ;({ options, deliveries, nextId, delayMs } = memory)
+      for (const delivery of deliveries) if (isOpen(delivery)) sendByItself(delivery)
     },
   }
 }

@@ -19,7 +19,13 @@ export type Outbox = {
   start(): void
   stop(): Promise<void>
   clear(): void
+  /** Deliveries as they are, for `recall`. */
+  memory(): OutboxMemory
+  /** Takes them back. One that was under way when the memory was made is due at once: nobody knows its answer. */
+  recall(memory: OutboxMemory): void
 }
+
+export type OutboxMemory = { readonly deliveries: readonly Delivery[]; readonly waiting: ReadonlySet<Delivery> }
 
 const deliveryOf = (event: SimEvent, form: Form, now: Instant): Delivery => {
   const eventId = form === 'thin' ? event.thinId : event.id
@@ -92,6 +98,16 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
     clear: () => {
       box.deliveries = []
       box.waiting.clear()
+    },
+    memory: () => ({ deliveries: box.deliveries, waiting: box.waiting }),
+    recall: ({ deliveries, waiting }) => {
+      box.deliveries = [...deliveries]
+      box.waiting.clear()
+      for (const delivery of waiting) {
+        delivery.nextAt ??= world.clock.now()
+        box.waiting.add(delivery)
+      }
+      box.wake()
     },
   }
 }
