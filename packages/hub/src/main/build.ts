@@ -52,6 +52,7 @@ export function buildApp(parts: Parts): { readonly app: App; readonly http: Http
       applicationName: `bursar ${parts.node}`,
     }),
     http,
+    guard,
     secrets: parts.secrets,
     log: parts.log,
     node: parts.node,
