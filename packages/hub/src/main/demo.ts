@@ -1,9 +1,15 @@
-import { startLearnWorldsSimulator } from '@bursar/connectors/lms/learnworlds/simulator.ts'
-import { startStripeSimulator } from '@bursar/connectors/payments/stripe/simulator.ts'
+import path from 'node:path'
+import { type LearnWorldsSimulator, startLearnWorldsSimulator } from '@bursar/connectors/lms/learnworlds/simulator.ts'
+import { type StripeControls, startStripeSimulator } from '@bursar/connectors/payments/stripe/simulator.ts'
+import type { Simulator } from '@bursar/connectors/simulator/server.ts'
 import { systemClock } from '@bursar/kit/clock.ts'
 import { createGuard, createHttp } from '@bursar/kit/http.ts'
 import { secureRandom } from '@bursar/kit/random.ts'
 import type { FastifyInstance } from 'fastify'
+import type { Log } from '#action/context.ts'
+import { claimDemo, type DemoMemory, keepMemory, readMemory, warnForgotten, writeMemory } from './demo-memory.ts'
+import { sandboxRoutes } from './demo-page.ts'
+import { fillShelf, type OnSale, shelfKey } from './demo-shelf.ts'
 import { type Seed, seedSchema } from './seed.ts'
 
 export type Demo = {
@@ -14,53 +20,110 @@ export type Demo = {
   readonly routes: (fastify: FastifyInstance) => void
   /** Tells the payment simulator where events go. */
   pointAt(hubUrl: string): void
+  /** Writes down what the simulators know and stops them. */
   stop(): Promise<void>
 }
+
+type Simulators = { readonly stripe: Simulator & StripeControls; readonly school: LearnWorldsSimulator }
 
 const webhookSecret = 'whsec_demo_only_0123456789abcdef'
 const stripeKey = 'sk_test_demo_only'
 
-/** What the demo school sells: a course, two bundles and a subscription, in cents. */
-const shelf = [
-  {
-    name: 'Sourdough basics',
-    amount: 4_900,
-    courses: [{ kind: 'course', id: 'sourdough-basics', title: 'Sourdough basics' }],
-  },
-  {
-    name: 'Food safety at work',
-    amount: 3_500,
-    courses: [{ kind: 'course', id: 'food-safety', title: 'Food safety at work' }],
-  },
-  { name: 'The baker', amount: 11_000, courses: [{ kind: 'bundle', id: 'baker-bundle', title: 'The baker' }] },
-  {
-    name: 'All courses, monthly',
-    amount: 2_900,
-    interval: 'month',
-    courses: [{ kind: 'subscription', id: 'all-courses', title: 'All courses' }],
-  },
-] as const
+/**
+ * Simulators of a payment provider and a school on loopback, with a school that has something to sell. They remember:
+ * the next start in the same folder, also after a kill, finds the learners, payments and prices of this one.
+ */
+export async function startDemo(folder: string, log: Log): Promise<Demo> {
+  const release = await claimDemo(folder)
+  try {
+    return await open(folder, log, release)
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
 
-/** Simulators of a payment provider and a school on loopback, with a school that has something to sell. */
-export async function startDemo(_folder: string): Promise<Demo> {
+async function open(folder: string, log: Log, release: () => Promise<void>): Promise<Demo> {
   const clock = systemClock
-  const random = secureRandom
-  const http = createHttp({ clock, random, guard: createGuard({ allowLoopback: true }) })
-  const school = await startLearnWorldsSimulator({ clock, random, http })
-  const stripe = await startStripeSimulator({ clock, random, http, secretKey: stripeKey, delivery: 'auto' })
-  const products = shelf.map((item) => {
-    const price = stripe.addPrice({
-      name: item.name,
-      amount: item.amount,
-      ...('interval' in item ? { interval: item.interval } : {}),
-    })
-    return {
-      name: item.name,
-      courses: [...item.courses],
-      prices: [{ id: price.id, currency: 'usd', amount: String(item.amount) }],
+  const http = createHttp({ clock, random: secureRandom, guard: createGuard({ allowLoopback: true }) })
+  const memory = await readMemory(folder, log)
+  const start = (kept: DemoMemory | null) => startSimulators(http, kept)
+  let { stripe, school } = await start(memory)
+  let shelf = memory?.shelf ?? new Map<string, string>()
+  if (memory !== null)
+    try {
+      stripe.restore(memory.stripe)
+      school.restore(memory.school)
+    } catch (error) {
+      warnForgotten(log, path.join(folder, 'simulators.bin'), error)
+      // One of the two may have taken its half: both begin anew, or they would contradict each other.
+      await Promise.all([stripe.close(), school.close()])
+      ;({ stripe, school } = await start(null))
+      shelf = new Map()
     }
+  const onSale = fillShelf(stripe, shelf)
+  const keeper = keepMemory({
+    clock,
+    log,
+    version: () => `${stripe.version()} ${school.version()}`,
+    write: () => writeMemory(folder, memoryOf({ stripe, school }, onSale)),
   })
-  const seed = seedSchema.parse({
+  return {
+    seed: seedOf({ stripe, school }, onSale),
+    stripeUrl: stripe.url,
+    schoolUrl: school.url,
+    routes: (fastify) => sandboxRoutes(fastify, { stripe, school, onSale, secretKey: stripeKey }),
+    pointAt: (hubUrl) => point(stripe, hubUrl, log),
+    stop: async () => {
+      await Promise.all([stripe.close(), school.close()])
+      await keeper.stop()
+      await http.close()
+      await release()
+    },
+  }
+}
+
+/** On the ports of the last run where they are free: addresses in a browser's tab or a script stay good. */
+async function startSimulators(http: ReturnType<typeof createHttp>, memory: DemoMemory | null): Promise<Simulators> {
+  const parts = { clock: systemClock, random: secureRandom, http }
+  const school = await onPort(memory?.ports.school, (port) => startLearnWorldsSimulator({ ...parts, port }))
+  const stripe = await onPort(memory?.ports.stripe, (port) =>
+    startStripeSimulator({ ...parts, port, secretKey: stripeKey, delivery: 'auto' }),
+  )
+  return { stripe, school }
+}
+
+const anyPort = 0
+
+async function onPort<T>(wanted: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
+  if (wanted === undefined) return start(anyPort)
+  try {
+    return await start(wanted)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return start(anyPort)
+  }
+}
+
+/** Both at the same moment: a payment and the seat it opened are remembered together. */
+const memoryOf = ({ stripe, school }: Simulators, onSale: readonly OnSale[]): DemoMemory => ({
+  format: 'Bursar demo, 1',
+  ports: { stripe: stripe.port, school: school.port },
+  stripe: stripe.snapshot(),
+  school: school.snapshot(),
+  shelf: new Map(onSale.map((item) => [shelfKey(item), item.price])),
+})
+
+/** Events that found nobody while the hub was away are due now: nobody wants to wait Stripe's five minutes in a demo. */
+function point(stripe: Simulators['stripe'], hubUrl: string, log: Log): void {
+  const repeated = stripe.outbox().some((delivery) => delivery.state === 'waiting' && delivery.attempts > 0)
+  stripe.setWebhook({ url: `${hubUrl}/api/stripe/webhook`, secret: webhookSecret })
+  if (repeated)
+    stripe.deliverAll().catch((error: unknown) => log.warn('events of the last run could not be sent', { error }))
+}
+
+const seedOf = ({ stripe, school }: Simulators, onSale: readonly OnSale[]): Seed =>
+  seedSchema.parse({
     organizations: [
       {
         name: 'Harbour School',
@@ -85,48 +148,11 @@ export async function startDemo(_folder: string): Promise<Demo> {
             webhookSecrets: [webhookSecret],
           },
         ],
-        products,
+        products: onSale.map((item) => ({
+          name: item.name,
+          courses: item.courses,
+          prices: [{ id: item.price, currency: item.currency, amount: String(item.amount) }],
+        })),
       },
     ],
   })
-  const sandbox = {
-    simulators: [
-      {
-        name: 'stripe',
-        url: stripe.url,
-        state: `${stripe.url}/_sim/state`,
-        log: `${stripe.url}/_sim/log`,
-        faults: `${stripe.url}/_sim/faults`,
-        reset: `${stripe.url}/_sim/reset`,
-      },
-      {
-        name: 'learnworlds',
-        url: school.url,
-        state: `${school.url}/_sim/state`,
-        log: `${school.url}/_sim/log`,
-        faults: `${school.url}/_sim/faults`,
-        reset: `${school.url}/_sim/reset`,
-      },
-    ],
-    prices: products.map((p) => ({
-      name: p.name,
-      price: p.prices[0]?.id,
-      amount: p.prices[0]?.amount,
-      currency: 'usd',
-    })),
-    secretKey: stripeKey,
-  }
-  return {
-    seed,
-    stripeUrl: stripe.url,
-    schoolUrl: school.url,
-    routes: (fastify) => {
-      fastify.get('/sandbox', async () => sandbox)
-    },
-    pointAt: (hubUrl) => stripe.setWebhook({ url: `${hubUrl}/api/stripe/webhook`, secret: webhookSecret }),
-    stop: async () => {
-      await Promise.all([stripe.close(), school.close()])
-      await http.close()
-    },
-  }
-}

@@ -71,7 +71,7 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   const seed = config.seed === null ? seedFromEnvironment(config) : await readSeed(config.seed)
   const secrets = secretsOf(await masterKey(config.secret, folder))
   const node = `${hostname()}-${process.pid}`
-  const demo = config.demo && config.role !== 'worker' ? await startDemo(folder) : null
+  const demo = config.demo && config.role !== 'worker' ? await startDemo(folder, log) : null
   if (demo !== null) closers.add('simulators', demo.stop)
   const url = addressOf(config)
   const { app, http } = buildApp({
