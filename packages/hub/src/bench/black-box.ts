@@ -8,6 +8,7 @@ export type BlackBox = {
   readonly hub: HubProcess
   readonly school: BenchSchool
   readonly shop: Shop
+  readonly databaseUrl: string
   /** Another process on the same database. */
   another(env: Readonly<Record<string, string>>): Promise<HubProcess>
   close(): Promise<void>
@@ -42,6 +43,7 @@ export async function openBlackBox(
     hub,
     school,
     shop,
+    databaseUrl: database.url,
     another: async (more) => {
       const started = await startHub({ ...environment, ...more }, folder)
       others.push(started)

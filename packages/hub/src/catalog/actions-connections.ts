@@ -8,7 +8,7 @@ import { id, page, secret } from '#action/fields.ts'
 import { resetBreaker } from '#db/breaker.ts'
 import { enqueue } from '#db/jobs/queue.ts'
 import { addSecret, type Connection, connectionById, saveConnection, setConnectionState } from './connections.ts'
-import { settingsOf } from './open.ts'
+import { forgetConnection, settingsOf } from './open.ts'
 import { changed, checkSettings, platformOf } from './settings.ts'
 import { connectionPage, connectionShape, nameTaken, showConnection, updateConnection, wakeJob } from './show.ts'
 
@@ -83,6 +83,7 @@ export const update = action({
     const whole = changed(settingsOf(ctx, connection), input.config ?? {})
     const { open, secrets } = checkSettings(ctx, platformOf(connection.platform), whole)
     await updateConnection(ctx.tx, ctx, connection.id, { name: newName, config: open, credentials: secrets })
+    forgetConnection(ctx.db, connection.id)
     if (input.config !== undefined) {
       // What waited for better credentials may go.
       await resetBreaker(ctx.tx, connection.id)
@@ -128,6 +129,7 @@ const stateAction = (verb: 'pause' | 'resume', summary: string) =>
     run: async (ctx, input) => {
       const connection = await mustFind(ctx, input.connectionId)
       await setConnectionState(ctx.tx, connection.id, verb === 'pause' ? 'paused' : 'active')
+      forgetConnection(ctx.db, connection.id)
       if (verb === 'resume') await enqueue(ctx.tx, [wakeJob(ctx.organization, connection.id)])
       return { connection: await showConnection(ctx, await mustFind(ctx, connection.id)) }
     },

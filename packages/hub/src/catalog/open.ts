@@ -3,9 +3,10 @@ import type { LimitPolicy, LmsConnector } from '@bursar/connectors/lms/port.ts'
 import { lmsRegistry } from '@bursar/connectors/lms/registry.ts'
 import type { PaymentConnector } from '@bursar/connectors/payments/port.ts'
 import { paymentRegistry } from '@bursar/connectors/payments/registry.ts'
-import { minute } from '@bursar/kit/clock.ts'
+import { type Instant, minute, second } from '@bursar/kit/clock.ts'
 import { CodedError, fail } from '@bursar/kit/errors.ts'
 import { type App, type Ctx, inTx } from '#action/context.ts'
+import type { Database } from '#db/database.ts'
 import { type Lane, sharedNow, takeSlot } from '#db/rate.ts'
 import { type Connection, connectionById, sealedFor } from './connections.ts'
 
@@ -98,10 +99,34 @@ const ioFor = (app: App, connection: Connection, limit: () => LimitPolicy, optio
   ...(options.record === undefined ? {} : { record: options.record }),
 })
 
+// New settings count within this time in every process. A process that changes them forgets at once.
+const cacheMs = 5 * second
+const cacheMax = 1_000
+
+type Known = { readonly connection: Connection; readonly until: Instant }
+const caches = new WeakMap<Database, Map<string, Known>>()
+
+const cacheOf = (db: Database): Map<string, Known> => {
+  const cache = caches.get(db) ?? new Map<string, Known>()
+  caches.set(db, cache)
+  return cache
+}
+
+/** Ends what this process remembers of a connection's settings. */
+export const forgetConnection = (db: Database, connectionId: string): void => void cacheOf(db).delete(connectionId)
+
 async function load(ctx: Ctx, connectionId: string, category: Connection['category']): Promise<Connection> {
-  const connection = await inTx(ctx, (tx) => connectionById(tx, connectionId))
+  const cache = cacheOf(ctx.db)
+  const known = cache.get(connectionId)
+  const fresh =
+    known !== undefined && known.connection.organizationId === ctx.organization && ctx.clock.now() < known.until
+  const connection = fresh ? known.connection : await inTx(ctx, (tx) => connectionById(tx, connectionId))
   if (connection === null || connection.category !== category)
     throw new CodedError('not_found', `There is no ${category} connection ${connectionId}.`)
+  if (!fresh) {
+    if (cache.size >= cacheMax) cache.clear()
+    cache.set(connectionId, { connection, until: ctx.clock.now() + cacheMs })
+  }
   return connection
 }
 

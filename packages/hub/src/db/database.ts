@@ -14,6 +14,8 @@ export interface Tx {
   maybeOne<Row>(statement: Statement): Promise<Row | null>
   /** How many rows were touched. */
   run(statement: Statement): Promise<number>
+  /** Runs once, right before the commit, however often the name is given; for what many places add to. */
+  atEnd(name: string, work: () => Promise<unknown>): void
 }
 
 export interface Database {
@@ -59,6 +61,8 @@ export function createPool(options: {
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'bursar',
     types,
+    // Statements are sent without waiting for the answers before them; each round trip costs a wake-up of two processes.
+    pipeline: true,
     options: `-c timezone=UTC -c statement_timeout=${statementTimeoutMs}${role === null ? '' : ` -c role=${role}`}`,
   })
   // An idle connection that breaks is replaced at the next use; without a listener Node would end the program.
@@ -72,7 +76,9 @@ const enter = (scope: Scope): string => {
   return `begin; set local bursar.organization = '${scope.organization}'`
 }
 
-const asTx = (client: pg.PoolClient, now: Instant): Tx => {
+type Ends = Map<string, () => Promise<unknown>>
+
+const asTx = (client: pg.PoolClient, now: Instant, ends: Ends): Tx => {
   const query = async <Row>(s: Statement) =>
     (await client.query({ name: s.name, text: s.text, values: [...s.values] })) as unknown as {
       rows: Row[]
@@ -93,7 +99,29 @@ const asTx = (client: pg.PoolClient, now: Instant): Tx => {
       return row
     },
     run: async (s: Statement) => (await query(s)).rowCount ?? 0,
+    atEnd: (name, work) => void ends.set(name, work),
   }
+}
+
+type Outcome = { readonly error: unknown } | null
+
+/** A statement on its way whose failure is looked at later, and not forgotten. */
+const settled = (sent: Promise<unknown>): Promise<Outcome> =>
+  sent.then(
+    () => null,
+    (error: unknown) => ({ error }),
+  )
+
+/**
+ * Commits together with what is still on its way. PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and
+ * no error, so both the statements before it and the answer itself are looked at.
+ */
+async function commit(client: pg.PoolClient, before: readonly Promise<Outcome>[]): Promise<void> {
+  const committed = client.query('commit')
+  const failure = (await Promise.all([...before, settled(committed)])).find((outcome) => outcome !== null)
+  if (failure) throw failure.error
+  const { command } = await committed
+  if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
 }
 
 const codeOf = (error: unknown): string => (error as { code?: string } | null)?.code ?? ''
@@ -108,9 +136,10 @@ export function createDatabase(options: DatabaseOptions): Database {
     let broken: unknown
     let result: T
     try {
-      await client.query(enter(scope))
-      result = await work(asTx(client, options.clock.now()))
-      await client.query('commit')
+      const began = settled(client.query(enter(scope)))
+      const ends: Ends = new Map()
+      result = await work(asTx(client, options.clock.now(), ends))
+      await commit(client, [began, ...[...ends.values()].map((end) => settled(end()))])
     } catch (error) {
       await client.query('rollback').catch((rollbackError: unknown) => {
         broken = rollbackError
@@ -134,11 +163,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       }
     },
     direct: async <Row>(statement: Statement) => {
+      await options.step?.('begin')
       const { rows } = await systemPool.query({
         name: statement.name,
         text: statement.text,
         values: [...statement.values],
       })
+      await options.step?.('committed')
       return rows as Row[]
     },
     close: async () => {

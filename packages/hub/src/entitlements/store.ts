@@ -51,43 +51,60 @@ const workMax = 50
  */
 export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim | 'busy' | 'nothing_due'> {
   const token = ctx.ids.next('lse')
-  const account = await tx.maybeOne<ClaimedAccount>(sql('account_claim')`
-    update lms_account a set lease_node = ${ctx.node}, lease_token = ${token}, lease_until = ${ts(tx.now + leaseMs)}::timestamptz
-    from person p
-    where a.id = ${accountId} and p.id = a.person_id and (a.lease_until is null or a.lease_until <= ${ts(tx.now)}::timestamptz)
-    returning a.id, a.connection_id as "connectionId", a.person_id as "personId", a.external_id as "externalId", a.email,
-      a.username, p.name, a.external_created_at as "createdAt",
-      a.privileged and not a.privileged_accepted as privileged`)
-  if (account === null) return 'busy'
-  const work = await tx.many<WorkItem>(sql('enrollment_due')`
-    select n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
-      n.revision, n.attempts, n.failing_since as "failingSince", n.uncertain as "wasUncertain"
-    from enrollment n join course c on c.id = n.course_id
-    where n.account_id = ${accountId} and n.next_try_at <= ${ts(tx.now)}::timestamptz
-    order by n.id limit ${workMax} for update of n`)
-  if (work.length > 0) {
-    await tx.run(sql('enrollment_claim')`
-      update enrollment set uncertain = true, tried_at = ${ts(tx.now)}::timestamptz where id = any(${work.map((w) => w.enrollmentId)}::text[])`)
-    const entries = work.map(
-      (w): TimelineEntry => ({
-        kind: 'apply.started',
-        enrollmentId: w.enrollmentId,
-        personId: account.personId,
-        data: {
-          connectionId: account.connectionId,
-          wanted: w.wanted,
-          attempt: w.attempts + 1,
-          uncertain: w.wasUncertain,
-        },
-      }),
+  const now = ts(tx.now)
+  const taken = await tx.one<{ account: ClaimedAccount | null; work: WorkRow[] | null; due: boolean }>(sql(
+    'account_claim',
+  )`
+    with account as (
+      update lms_account a set lease_node = ${ctx.node}, lease_token = ${token}, lease_until = ${ts(tx.now + leaseMs)}::timestamptz
+      from person p
+      where a.id = ${accountId} and p.id = a.person_id and (a.lease_until is null or a.lease_until <= ${now}::timestamptz)
+        and exists (select 1 from enrollment n where n.account_id = ${accountId} and n.next_try_at <= ${now}::timestamptz)
+      returning a.id, a.connection_id as "connectionId", a.person_id as "personId", a.external_id as "externalId", a.email,
+        a.username, p.name, extract(epoch from a.external_created_at) * 1000 as "createdAt",
+        a.privileged and not a.privileged_accepted as privileged
+    ), due as (
+      -- Locked rows are looked at again after the wait, so what another holder has just done is not done twice.
+      select n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
+        n.revision::text as revision, n.attempts, extract(epoch from n.failing_since) * 1000 as "failingSince", n.uncertain as "wasUncertain"
+      from enrollment n join course c on c.id = n.course_id
+      where n.account_id = (select id from account) and n.next_try_at <= ${now}::timestamptz
+      order by n.id limit ${workMax} for update of n
+    ), marked as (
+      update enrollment n set uncertain = true, tried_at = ${now}::timestamptz from due where n.id = due."enrollmentId"
     )
-    await record(tx, ctx, entries)
-    return { token, account, work }
+    select (select to_jsonb(account) from account) as account,
+      (select jsonb_agg(to_jsonb(due) order by due."enrollmentId") from due) as work,
+      exists (select 1 from enrollment n where n.account_id = ${accountId} and n.next_try_at <= ${now}::timestamptz) as due`)
+  const { account } = taken
+  if (account === null) return taken.due ? 'busy' : 'nothing_due'
+  const work = (taken.work ?? []).map((row): WorkItem => ({ ...row, revision: BigInt(row.revision) }))
+  if (work.length === 0) {
+    await tx.run(sql('account_unclaim')`
+      update lms_account set lease_node = null, lease_token = null, lease_until = null where id = ${accountId} and lease_token = ${token}`)
+    return 'nothing_due'
   }
-  await tx.run(sql('account_unclaim')`
-    update lms_account set lease_node = null, lease_token = null, lease_until = null where id = ${accountId} and lease_token = ${token}`)
-  return 'nothing_due'
+  await record(
+    tx,
+    ctx,
+    work.map((w) => startedEntry(account, w)),
+  )
+  return { token, account, work }
 }
+
+type WorkRow = Omit<WorkItem, 'revision'> & { readonly revision: string }
+
+const startedEntry = (account: ClaimedAccount, item: WorkItem): TimelineEntry => ({
+  kind: 'apply.started',
+  enrollmentId: item.enrollmentId,
+  personId: account.personId,
+  data: {
+    connectionId: account.connectionId,
+    wanted: item.wanted,
+    attempt: item.attempts + 1,
+    uncertain: item.wasUncertain,
+  },
+})
 
 /** What one item has come to. */
 export type ItemResult = {
@@ -118,15 +135,8 @@ export async function settleClaim(
   results: readonly ItemResult[],
   told: readonly TimelineEntry[],
 ): Promise<{ readonly dueAt: Instant | null } | 'lost'> {
-  const held = await tx.maybeOne<{ id: string }>(sql('account_release')`
-    update lms_account set lease_node = null, lease_token = null, lease_until = null,
-      external_id = coalesce(${update?.externalId ?? null}, external_id),
-      privileged = coalesce(${update?.privileged ?? null}::boolean, privileged),
-      created_by_hub = coalesce(${update?.createdByHub ?? null}::boolean, created_by_hub),
-      external_created_at = coalesce(${ts(update?.createdAt ?? null)}::timestamptz, external_created_at)
-    where id = ${taken.account.id} and lease_token = ${taken.token} returning id`)
-  if (held === null) return 'lost'
-  const { dueAt } = await writeResults(tx, taken.account.id, results)
+  const { held, dueAt } = await writeResults(tx, taken, update, results)
+  if (!held) return 'lost'
   await record(tx, ctx, told)
   const stuck = results.flatMap((r) => (r.failure !== null && r.nextTryAt === null ? [r.failure] : []))
   await raiseAlerts(tx, ctx, taken.account.connectionId, stuck)
@@ -157,10 +167,20 @@ export const applyJob = (organization: string, accountId: string) => ({
   key: `apply:${accountId}`,
 })
 
-/** Writes the results; says when the account has work next, of rows that were not part of this claim as well. */
-const writeResults = (tx: Tx, accountId: string, results: readonly ItemResult[]) =>
-  tx.one<{ dueAt: Instant | null }>(sql('enrollment_result')`
-    with written as (update enrollment n set
+/**
+ * Gives the account back and writes the results, only if the lease is still ours; says when the account has work next,
+ * of rows that were not part of this claim as well.
+ */
+const writeResults = (tx: Tx, taken: Claim, update: AccountUpdate | null, results: readonly ItemResult[]) =>
+  tx.one<{ held: boolean; dueAt: Instant | null }>(sql('enrollment_result')`
+    with held as (
+      update lms_account set lease_node = null, lease_token = null, lease_until = null,
+        external_id = coalesce(${update?.externalId ?? null}, external_id),
+        privileged = coalesce(${update?.privileged ?? null}::boolean, privileged),
+        created_by_hub = coalesce(${update?.createdByHub ?? null}::boolean, created_by_hub),
+        external_created_at = coalesce(${ts(update?.createdAt ?? null)}::timestamptz, external_created_at)
+      where id = ${taken.account.id} and lease_token = ${taken.token} returning id
+    ), written as (update enrollment n set
       actual = r.actual, uncertain = r.uncertain, applied_revision = case when r.failure_class is null then r.revision else n.applied_revision end,
       opened_at = case when r.actual = 'granted' and n.actual <> 'granted' then ${ts(tx.now)}::timestamptz else n.opened_at end,
       closed_at = case when r.actual = 'revoked' and n.actual <> 'revoked' then ${ts(tx.now)}::timestamptz when r.actual = 'granted' then null else n.closed_at end,
@@ -175,7 +195,7 @@ const writeResults = (tx: Tx, accountId: string, results: readonly ItemResult[])
         when n.wanted = 'granted' and r.actual <> 'granted' then ${ts(tx.now)}::timestamptz
         when n.wanted = 'revoked' and (r.actual in ('granted', 'unknown') or r.uncertain) then ${ts(tx.now)}::timestamptz end,
       updated_at = ${ts(tx.now)}::timestamptz
-    from unnest(${results.map((r) => r.item.enrollmentId)}::text[], ${results.map((r) => r.item.revision)}::bigint[],
+    from held, unnest(${results.map((r) => r.item.enrollmentId)}::text[], ${results.map((r) => r.item.revision)}::bigint[],
       ${results.map((r) => r.actual)}::text[], ${results.map((r) => r.uncertain)}::boolean[],
       ${results.map((r) => r.attempts)}::int[], ${results.map((r) => ts(r.nextTryAt))}::text[],
       ${results.map((r) => r.failure?.class ?? null)}::text[], ${results.map((r) => r.failure?.code ?? null)}::text[],
@@ -183,6 +203,6 @@ const writeResults = (tx: Tx, accountId: string, results: readonly ItemResult[])
       as r(id, revision, actual, uncertain, attempts, next_try_at, failure_class, failure_code, failure_message)
     where n.id = r.id
     returning n.id, n.next_try_at)
-    select min(next_try_at) as "dueAt" from (
+    select exists (select 1 from held) as held, min(next_try_at) as "dueAt" from (
       select next_try_at from written
-      union all select next_try_at from enrollment where account_id = ${accountId} and id not in (select id from written)) d`)
+      union all select next_try_at from enrollment where account_id = ${taken.account.id} and id not in (select id from written)) d`)

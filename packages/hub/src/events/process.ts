@@ -3,7 +3,7 @@ import { CodedError } from '@bursar/kit/errors.ts'
 import { jitter, type Random } from '@bursar/kit/random.ts'
 import { type App, type Ctx, inTx, systemCtx } from '#action/context.ts'
 import { pokeAt } from './replay.ts'
-import { type EventRow, findEvent, findPayload, recordOutcome } from './store.ts'
+import { type EventRow, loadPending, type PayloadRow, recordOutcome } from './store.ts'
 
 /** An event as its handler sees it. */
 export type StoredEvent = {
@@ -54,7 +54,7 @@ const backoff = (attempts: number, random: Random): number =>
 
 export const providerOf = (source: string): string => source.split(':', 1)[0] ?? ''
 
-const present = (row: EventRow, payload: Awaited<ReturnType<typeof findPayload>>): StoredEvent => ({
+const present = (row: EventRow, payload: PayloadRow | null): StoredEvent => ({
   id: row.id,
   provider: providerOf(row.source),
   connection: row.connection_id,
@@ -122,24 +122,24 @@ export async function processInbound(
   job: { readonly eventId: string; readonly organization: string },
   handlers: Handlers,
 ): Promise<Processed> {
-  const scope = { db: app.db, organization: job.organization }
-  const loaded = await inTx(scope, async (tx) => {
-    const row = await findEvent(tx, job.eventId)
-    return row === null || row.state !== 'pending' ? null : { row, payload: await findPayload(tx, row) }
-  })
+  const loaded = await loadPending(app.db, job.organization, job.eventId)
   if (loaded === null) return 'nothing_to_do'
   const event = present(loaded.row, loaded.payload)
   const ctx = systemCtx(app, job.organization, 'events', loaded.row.trace_id)
   const decision = decide(event, await tryHandler(ctx, event, handlers))
   const { at } = decision
-  await inTx(scope, async (tx) => {
-    await recordOutcome(tx, event.id, {
-      state: decision.state === 'retry' ? 'pending' : decision.state,
-      outcome: decision.outcome.slice(0, outcomeMax),
-      attempts: decision.attempts,
-      nextTryAt: at,
-    })
-    if (at !== null) await pokeAt(tx, job.organization, [event.id], at)
+  const outcome = recordOutcome(event.id, {
+    state: decision.state === 'retry' ? 'pending' : decision.state,
+    outcome: decision.outcome.slice(0, outcomeMax),
+    attempts: decision.attempts,
+    nextTryAt: at,
+    now: app.clock.now(),
   })
+  if (at === null) await app.db.direct(outcome)
+  else
+    await inTx({ db: app.db, organization: job.organization }, async (tx) => {
+      await tx.run(outcome)
+      await pokeAt(tx, job.organization, [event.id], at)
+    })
   return decision.state
 }

@@ -120,6 +120,23 @@ export const findPayload = (tx: Tx, event: Pick<EventRow, 'id' | 'payload_day'>)
   tx.maybeOne<PayloadRow>(sql('inbound_payload_find')`
     select headers, body from inbound_payload where event_id = ${event.id} and day = ${event.payload_day}::date`)
 
+/** A pending event with its payload, by one statement; null when it is not pending (any more). */
+export async function loadPending(
+  db: Database,
+  organization: string,
+  id: string,
+): Promise<{ readonly row: EventRow; readonly payload: PayloadRow | null } | null> {
+  const [found] = await db.direct<
+    EventRow & { payload_headers: PayloadRow['headers'] | null; body: Buffer | null }
+  >(sql('inbound_load')`
+    select e.*, p.headers as payload_headers, p.body
+    from inbound_event e left join inbound_payload p on p.event_id = e.id and p.day = e.payload_day
+    where e.id = ${id} and e.organization_id = ${organization} and e.state = 'pending'`)
+  if (found === undefined) return null
+  const { payload_headers, body, ...row } = found
+  return { row, payload: payload_headers === null || body === null ? null : { headers: payload_headers, body } }
+}
+
 export type EventCount = {
   readonly day: string
   readonly type: string
@@ -148,15 +165,14 @@ export const setPending = (tx: Tx, ids: readonly string[]): Promise<{ id: string
 
 /** Closes or postpones one event: the one place where its state changes after receipt. */
 export const recordOutcome = (
-  tx: Tx,
   id: string,
-  to: { state: EventState; outcome: string; attempts: number; nextTryAt: Instant | null },
-): Promise<number> =>
-  tx.run(sql('inbound_record')`
+  to: { state: EventState; outcome: string; attempts: number; nextTryAt: Instant | null; now: Instant },
+): Statement =>
+  sql('inbound_record')`
     update inbound_event set state = ${to.state}, outcome = ${to.outcome}, attempts = ${to.attempts},
       next_try_at = ${ts(to.nextTryAt)}::timestamptz,
-      processed_at = ${to.state === 'pending' ? null : ts(tx.now)}::timestamptz
-    where id = ${id}`)
+      processed_at = ${to.state === 'pending' ? null : ts(to.now)}::timestamptz
+    where id = ${id}`
 
 /** Pending rows of all tenants that should have been tried before `before`. */
 export const overdue = (tx: Tx, before: Instant, limit: number): Promise<{ id: string; organization_id: string }[]> =>

@@ -73,9 +73,18 @@ export type TimelineEntry = {
   }
 }[TimelineKind]
 
+type Written = {
+  readonly id: string
+  readonly entry: TimelineEntry
+  readonly organization: string
+  readonly traceId: string
+}
+
+const waiting = new WeakMap<Tx, Written[]>()
+
 /**
- * Writes entries in the transaction of the thing they tell, all in one statement. Ids count up within the process, so
- * the order of the array is the order on the page.
+ * Tells entries in the transaction of the thing they tell. All of a transaction are written by one statement right
+ * before its commit. Ids count up within the process, so the order of telling is the order on the page.
  */
 export async function record(
   tx: Tx,
@@ -83,15 +92,23 @@ export async function record(
   entries: readonly TimelineEntry[],
 ): Promise<void> {
   if (entries.length === 0) return
-  await tx.run(sql('timeline_record')`
-    insert into timeline_entry (id, organization_id, at, kind, trace_id, order_id, person_id, enrollment_id, data)
-    select id, ${ctx.organization}, ${ts(tx.now)}::timestamptz, kind, ${ctx.traceId}, order_id, person_id, enrollment_id, data
-    from unnest(
-      ${entries.map(() => ctx.ids.next('tle'))}::text[], ${entries.map((e) => e.kind)}::text[],
-      ${entries.map((e) => e.orderId ?? null)}::text[], ${entries.map((e) => e.personId ?? null)}::text[],
-      ${entries.map((e) => e.enrollmentId ?? null)}::text[], ${entries.map((e) => json(e.data))}::jsonb[]
-    ) as t (id, kind, order_id, person_id, enrollment_id, data)`)
+  const known = waiting.get(tx) ?? []
+  waiting.set(tx, known)
+  for (const entry of entries)
+    known.push({ id: ctx.ids.next('tle'), entry, organization: ctx.organization, traceId: ctx.traceId })
+  tx.atEnd('timeline', () => write(tx, known))
 }
+
+const write = (tx: Tx, all: readonly Written[]): Promise<number> =>
+  tx.run(sql('timeline_record')`
+    insert into timeline_entry (id, organization_id, at, kind, trace_id, order_id, person_id, enrollment_id, data)
+    select id, organization_id, ${ts(tx.now)}::timestamptz, kind, trace_id, order_id, person_id, enrollment_id, data
+    from unnest(
+      ${all.map((w) => w.id)}::text[], ${all.map((w) => w.organization)}::text[], ${all.map((w) => w.entry.kind)}::text[],
+      ${all.map((w) => w.traceId)}::text[], ${all.map((w) => w.entry.orderId ?? null)}::text[],
+      ${all.map((w) => w.entry.personId ?? null)}::text[], ${all.map((w) => w.entry.enrollmentId ?? null)}::text[],
+      ${all.map((w) => json(w.entry.data))}::jsonb[]
+    ) as t (id, organization_id, kind, trace_id, order_id, person_id, enrollment_id, data)`)
 
 export type TimelineRow = {
   readonly id: string

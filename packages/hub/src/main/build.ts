@@ -15,6 +15,7 @@ import { createIntake, type Intake } from '#events/receive.ts'
 import { createServer, type Server } from '#surfaces/server.ts'
 import { allActions } from './actions.ts'
 import type { Config } from './config.ts'
+import { launchRoutes } from './launch-routes.ts'
 import { tasksOf } from './tasks.ts'
 
 export type Parts = {
@@ -98,6 +99,7 @@ export async function buildDoor(
       async (fastify) => {
         await fastify.register(webhooks)
       },
+      (fastify) => launchRoutes(fastify, app),
       ...extra,
     ],
   })

@@ -45,7 +45,12 @@ export const settings = {
     min: 2,
     max: 3_650,
   }),
-  logLevel: choice('BURSAR_LOG', 'What is logged, as JSON lines on standard error. auto: warn in demo mode, else info.', ['auto', 'info', 'warn', 'error', 'silent'], 'auto'),
+  logLevel: choice(
+    'BURSAR_LOG',
+    'What is logged, as JSON lines on standard error. auto: warn in demo mode, else info.',
+    ['auto', 'info', 'warn', 'error', 'silent'],
+    'auto',
+  ),
   stripeSecretKey: optional(
     'STRIPE_SECRET_KEY',
     'Lets the hub read payments back and create checkouts. Left out: signed events are believed as they come, and checkout and refund are not available.',

@@ -51,7 +51,7 @@ main{max-width:52rem;margin:3rem auto;padding:0 1.5rem}
 h1{font-size:1.75rem;margin:0 0 .5rem}h2{font-size:1.25rem;margin:2.5rem 0 .5rem}h3{font-size:1rem;margin:1.5rem 0 .25rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #8886;vertical-align:top}
 .money{text-align:right;font-variant-numeric:tabular-nums}
-pre{margin:.25rem 0;padding:.8rem 1rem;border:1px solid #8886;border-radius:.4rem;overflow-x:auto;user-select:all}
+pre{margin:.25rem 0;padding:.8rem 1rem;border:1px solid #8886;border-radius:.4rem;white-space:pre-wrap;overflow-wrap:anywhere;user-select:all}
 code,pre{font:.875rem/1.5 ui-monospace,monospace}
 a:focus-visible,pre:focus-visible{outline:3px solid currentColor;outline-offset:2px}`
 

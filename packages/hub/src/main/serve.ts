@@ -127,7 +127,13 @@ async function listen(config: Config, app: App, demo: Demo | null, closers: Clos
   // The intake outlives the door: what was accepted is written before the pools close.
   closers.add('intake', () => door.intake.drain())
   closers.add('HTTP', () => door.server.stop())
-  const address = await door.server.listen({ host: hostOf(config), port: portOf(config) })
+  const at = { host: hostOf(config), port: portOf(config) }
+  const address = await door.server.listen(at).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new Error(
+      `another program answers on port ${at.port} of ${at.host} already. Stop it, or choose another port with PORT.`,
+    )
+  })
   return address.replace('//0.0.0.0:', '//127.0.0.1:')
 }
 

@@ -14,7 +14,7 @@ const orderIdKey = 'hub_order_id'
 /** A checkout, as it is now or as a signed event states it. Makes the order when it is the first to tell of it. */
 export async function settleCheckout(tx: Tx, ctx: Ctx, truth: CheckoutTruth, telling: Telling): Promise<Settled> {
   if (truth.mode === 'setup') return { outcome: 'unmatched', why: 'A setup checkout sells nothing.' }
-  const before = await orderFor(tx, ctx, truth, telling)
+  const { order: before, fresh } = await orderFor(tx, ctx, truth, telling)
   const told = applyCheckout(before, truth, telling)
   const person =
     told.paidAt === null || told.personId !== null || told.email === null
@@ -25,7 +25,7 @@ export async function settleCheckout(tx: Tx, ctx: Ctx, truth: CheckoutTruth, tel
           { email: told.email, name: truth.name },
         )
   const order = person === null ? told : { ...told, personId: person.id }
-  const { lines, issue } = await ensureLines(tx, ctx, order, truth)
+  const { lines, issue } = await ensureLines(tx, ctx, order, truth, fresh)
   const checked: OrderRow = issue === null ? order : { ...order, issue: issue.code, issueDetail: issue.detail }
   if (truth.payment !== null && lines > 0) await savePaymentParts(tx, ctx, checked, truth.payment)
   if (truth.subscription !== null) await takeSubscription(tx, ctx, checked, truth.subscription, telling)
@@ -33,34 +33,27 @@ export async function settleCheckout(tx: Tx, ctx: Ctx, truth: CheckoutTruth, tel
 }
 
 /** The order of this checkout: known by its id, or made by us before Stripe was asked, or new. */
-async function orderFor(tx: Tx, ctx: Ctx, truth: CheckoutTruth, telling: Telling): Promise<OrderRow> {
-  const keys = {
-    connectionId: telling.connectionId,
-    checkoutId: truth.externalId,
-    id: truth.metadata[orderIdKey] ?? null,
-  }
-  const known = await findOrder(tx, keys)
-  if (known !== null && (known.checkoutId === null || known.checkoutId === truth.externalId)) return known
-  const id = ctx.ids.next('ord')
+async function orderFor(
+  tx: Tx,
+  ctx: Ctx,
+  truth: CheckoutTruth,
+  telling: Telling,
+): Promise<{ readonly order: OrderRow; readonly fresh: boolean }> {
   const { connectionId } = telling
-  const made = await insertOrder(tx, ctx, {
-    id,
-    connectionId,
-    checkoutId: truth.externalId,
-    livemode: truth.livemode,
-    createdAt: truth.createdAt,
-  })
-  const order = await findOrder(tx, { connectionId, checkoutId: truth.externalId })
-  if (order === null) throw new Error(`order of ${truth.externalId} vanished`)
-  if (made > 0)
-    await record(tx, ctx, [
-      {
-        kind: 'order.created',
-        orderId: id,
-        data: { amount: truth.amount, currency: truth.currency, checkoutId: truth.externalId },
-      },
-    ])
-  return order
+  const checkoutId = truth.externalId
+  const known = await findOrder(tx, { connectionId, checkoutId, id: truth.metadata[orderIdKey] ?? null })
+  if (known !== null && (known.checkoutId === null || known.checkoutId === checkoutId))
+    return { order: known, fresh: false }
+  const id = ctx.ids.next('ord')
+  const { livemode, createdAt, amount, currency } = truth
+  const made = await insertOrder(tx, ctx, { id, connectionId, checkoutId, livemode, createdAt })
+  if (made !== null) {
+    await record(tx, ctx, [{ kind: 'order.created', orderId: id, data: { amount, currency, checkoutId } }])
+    return { order: made, fresh: true }
+  }
+  const order = await findOrder(tx, { connectionId, checkoutId })
+  if (order === null) throw new Error(`order of ${checkoutId} vanished`)
+  return { order, fresh: false }
 }
 
 /** What a checkout says about its order. Paid stays paid; an older statement about the form changes nothing. */
@@ -100,17 +93,17 @@ export function applyCheckout(order: OrderRow, truth: CheckoutTruth, telling: Te
 type Lined = { readonly lines: number; readonly issue: { readonly code: string; readonly detail: string } | null }
 
 /** The lines, written once with the product as it was on sale then; lines of unknown prices are looked up again. */
-async function ensureLines(tx: Tx, ctx: Ctx, order: OrderRow, truth: CheckoutTruth): Promise<Lined> {
-  const known = await orderLines(tx, order.id)
+async function ensureLines(tx: Tx, ctx: Ctx, order: OrderRow, truth: CheckoutTruth, fresh: boolean): Promise<Lined> {
+  const known = fresh ? [] : await orderLines(tx, order.id)
   if (known.length > 0) return { lines: known.length, issue: await pinUnknown(tx, order, known) }
   if (order.paidAt === null) return { lines: 0, issue: null }
-  const stated = truth.lines ?? (await linesFromMetadata(tx, order, truth))
+  const byMetadata = await productOfMetadata(tx, order.connectionId, truth.metadata)
+  const stated = truth.lines ?? [wholeLine(truth, byMetadata?.name ?? 'Checkout')]
   const offers = await offersOf(
     tx,
     order.connectionId,
     stated.flatMap((l) => (l.priceId === null ? [] : [l.priceId])),
   )
-  const byMetadata = await productOfMetadata(tx, order.connectionId, truth.metadata)
   const single = stated.length === 1 ? byMetadata : null
   const short = tooLittle(order, byMetadata)
   const lines = stated.map(
@@ -147,20 +140,16 @@ function mismatch(order: OrderRow, lines: readonly NewLine[], hint: MetadataOffe
 export const tooLittle = (order: OrderRow, hint: MetadataOffer | null): boolean =>
   hint !== null && hint.amount !== null && (hint.currency !== order.currency || order.amount < hint.amount)
 
-/** A snapshot carries no lines. With a mapped course in its metadata it is one line of the whole amount. */
-async function linesFromMetadata(tx: Tx, order: OrderRow, truth: CheckoutTruth): Promise<readonly CheckoutLine[]> {
-  const offer = await productOfMetadata(tx, order.connectionId, truth.metadata)
-  const whole: CheckoutLine = {
-    externalId: `${truth.externalId}:whole`,
-    priceId: null,
-    productId: null,
-    description: offer?.name ?? 'Checkout',
-    quantity: 1,
-    amount: truth.amount,
-    tax: truth.tax,
-  }
-  return [whole]
-}
+/** A snapshot carries no lines: then it is one line of the whole amount. */
+const wholeLine = (truth: CheckoutTruth, description: string): CheckoutLine => ({
+  externalId: `${truth.externalId}:whole`,
+  priceId: null,
+  productId: null,
+  description,
+  quantity: 1,
+  amount: truth.amount,
+  tax: truth.tax,
+})
 
 async function pinUnknown(tx: Tx, order: OrderRow, lines: Awaited<ReturnType<typeof orderLines>>): Promise<null> {
   const unknown = lines.filter((l) => l.productVersionId === null && l.priceId !== null)

@@ -1,25 +1,17 @@
 import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
-import { sql } from '#db/sql.ts'
 import { type Desired, setEntitlements } from '#entitlements/seats.ts'
 import { record, type TimelineEntry } from '#events/timeline.ts'
-import { counts, evaluate, type LineAccess, type OrderFacts, type OrderPolicy, refundedTotal } from './rules.ts'
-import { disputesOf, type LineRow, type OrderRow, orderLines, refundsOf, saveOrder, subscriptionOf } from './store.ts'
+import { counts, evaluate, type LineAccess, type OrderFacts, refundedTotal } from './rules.ts'
+import { type LineRow, type OrderRow, orderAggregate, saveOrder } from './store.ts'
 import type { Settled } from './telling.ts'
-
-const policyOf = (tx: Tx, organization: string): Promise<OrderPolicy> =>
-  tx.one<OrderPolicy>(sql('organization_policy')`
-    select dispute_policy as disputes, grace_days as "graceDays" from organization where id = ${organization}`)
 
 /**
  * Adds up everything known about an order and makes its state, its open question and its entitlements follow.
  * `order` is what it shall be saved as, `before` what it was.
  */
 export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: OrderRow): Promise<Settled> {
-  const lines = await orderLines(tx, order.id)
-  const refunds = await refundsOf(tx, order.id)
-  const disputes = await disputesOf(tx, order.id)
-  const subscription = order.subscriptionId === null ? null : await subscriptionOf(tx, order.id)
+  const { lines, refunds, disputes, subscription, policy } = await orderAggregate(tx, order.id)
   const facts: OrderFacts = {
     paid: order.paidAt !== null,
     awaitingFunds: order.formState === 'awaiting_funds',
@@ -28,9 +20,9 @@ export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: Orde
     lines: lines.map((l) => ({ id: l.id, amount: l.amount, courseKey: (l.courseIds ?? []).join(' ') })),
     refunds,
     disputes,
-    subscription,
+    subscription: order.subscriptionId === null ? null : subscription,
   }
-  const evaluation = evaluate(facts, await policyOf(tx, ctx.organization))
+  const evaluation = evaluate(facts, policy)
   const unclear = refunds.some((r) => counts(r) && r.allocation === null) && evaluation.state === 'partially_refunded'
   const issue = issueOf(order, lines, unclear)
   const after: OrderRow = { ...order, ...issue, state: evaluation.state, amountRefunded: refundedTotal(refunds) }

@@ -3,7 +3,7 @@ import type { Instant } from '@bursar/kit/clock.ts'
 import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { json, sql, ts } from '#db/sql.ts'
-import type { OrderState, RefundFacts } from './rules.ts'
+import type { OrderPolicy, OrderState, RefundFacts } from './rules.ts'
 
 export type OrderRow = {
   readonly id: string
@@ -42,14 +42,14 @@ export const findOrder = (tx: Tx, keys: OrderKeys) =>
       issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
       paid_at as "paidAt", metadata
     from "order"
-    where connection_id = ${keys.connectionId} and id = coalesce(
+    where id = coalesce(
       (select id from "order" where connection_id = ${keys.connectionId} and checkout_id = ${keys.checkoutId ?? null}),
       (select id from "order" where connection_id = ${keys.connectionId} and id = ${keys.id ?? null}),
       (select id from "order" where connection_id = ${keys.connectionId} and payment_id = ${keys.paymentId ?? null}),
       (select id from "order" where connection_id = ${keys.connectionId} and subscription_id = ${keys.subscriptionId ?? null}))
     for update`)
 
-/** Inserts unless another transaction was quicker; the caller reads it back with findOrder either way. */
+/** Inserts an order; null when another transaction was quicker: then it is there to be found. */
 export const insertOrder = (
   tx: Tx,
   ctx: Ctx,
@@ -62,11 +62,15 @@ export const insertOrder = (
     claimSecretHash?: Buffer | null
   },
 ) =>
-  tx.run(sql('order_insert')`
+  tx.maybeOne<OrderRow>(sql('order_insert')`
     insert into "order" (id, organization_id, connection_id, checkout_id, state, livemode, claim_secret_hash, created_at, updated_at)
     values (${order.id}, ${ctx.organization}, ${order.connectionId}, ${order.checkoutId}, 'pending', ${order.livemode},
       ${order.claimSecretHash ?? null}, ${ts(order.createdAt)}, ${ts(tx.now)})
-    on conflict do nothing`)
+    on conflict do nothing
+    returning id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
+      subscription_id as "subscriptionId", charge_id as "chargeId", state, form_state as "formState", told_at as "toldAt", issue,
+      issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
+      paid_at as "paidAt", metadata`)
 
 /** Writes an order as it now is. */
 export const saveOrder = (tx: Tx, order: OrderRow) =>
@@ -229,3 +233,59 @@ export const saveInvoice = (
         amount = greatest(invoice.amount, excluded.amount), period_end = coalesce(excluded.period_end, invoice.period_end), updated_at = excluded.updated_at
       returning 1)
     select (select state from before) as was from saved`)
+
+/** Everything an order is judged by, as one statement sees it. */
+export type OrderAggregate = {
+  readonly lines: readonly LineRow[]
+  readonly refunds: readonly RefundRow[]
+  readonly disputes: readonly DisputeRow[]
+  readonly subscription: SubscriptionRow | null
+  readonly policy: OrderPolicy
+}
+
+type LineJson = Omit<LineRow, 'amount' | 'tax'> & { readonly amount: string; readonly tax: string }
+type RefundJson = Omit<RefundRow, 'amount' | 'allocation'> & {
+  readonly amount: string
+  readonly allocation: Record<string, string> | null
+}
+
+const refundOf = (r: RefundJson): RefundRow => ({
+  ...r,
+  amount: BigInt(r.amount),
+  allocation:
+    r.allocation === null ? null : Object.fromEntries(Object.entries(r.allocation).map(([k, v]) => [k, BigInt(v)])),
+})
+
+export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggregate> {
+  const row = await tx.one<{
+    lines: LineJson[] | null
+    refunds: RefundJson[] | null
+    disputes: DisputeRow[] | null
+    subscription: SubscriptionRow | null
+    policy: OrderPolicy
+  }>(sql('order_aggregate')`
+    select
+      (select jsonb_agg(jsonb_build_object('id', l.id, 'externalId', l.external_id, 'description', l.description,
+          'priceId', l.price_external_id, 'productVersionId', l.product_version_id, 'courseIds', v.course_ids,
+          'quantity', l.quantity, 'amount', l.amount::text, 'tax', l.tax::text) order by l.id)
+        from order_line l left join product_version v on v.id = l.product_version_id where l.order_id = o.id) as lines,
+      (select jsonb_agg(jsonb_build_object('id', r.id, 'externalId', r.external_id, 'amount', r.amount::text, 'state', r.state,
+          'allocation', r.allocation) order by r.created_at, r.external_id)
+        from refund r where r.order_id = o.id) as refunds,
+      (select jsonb_agg(jsonb_build_object('externalId', d.external_id, 'state', d.state) order by d.created_at, d.external_id)
+        from dispute d where d.order_id = o.id) as disputes,
+      (select jsonb_build_object('id', s.id, 'externalId', s.external_id, 'state', s.state,
+          'paidUntil', extract(epoch from s.paid_until) * 1000, 'pastDueSince', extract(epoch from s.past_due_since) * 1000,
+          'endedAt', extract(epoch from s.ended_at) * 1000, 'toldAt', extract(epoch from s.told_at) * 1000)
+        from subscription s where s.order_id = o.id order by s.created_at desc limit 1) as subscription,
+      (select jsonb_build_object('disputes', g.dispute_policy, 'graceDays', g.grace_days)
+        from organization g where g.id = o.organization_id) as policy
+    from "order" o where o.id = ${orderId}`)
+  return {
+    lines: (row.lines ?? []).map((l) => ({ ...l, amount: BigInt(l.amount), tax: BigInt(l.tax) })),
+    refunds: (row.refunds ?? []).map(refundOf),
+    disputes: row.disputes ?? [],
+    subscription: row.subscription,
+    policy: row.policy,
+  }
+}

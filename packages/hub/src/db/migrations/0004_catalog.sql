@@ -36,7 +36,7 @@ create table course (
   external_id text not null,
   title text not null,
   created_at timestamptz not null,
-  unique (connection_id, kind, external_id)
+  unique (external_id, connection_id, kind)
 );
 create index course_by_organization on course (organization_id, id);
 select bursar_protect('course');
@@ -74,7 +74,7 @@ create table price (
   amount bigint,
   active boolean not null default true,
   created_at timestamptz not null,
-  unique (connection_id, external_id)
+  unique (external_id, connection_id)
 );
 select bursar_protect('price');
 

@@ -1,3 +1,5 @@
+-- Indexes begin with the column that tells rows apart, so that a plan made before there are statistics is a good one.
+
 -- People as the hub knows them, and the identities they are known by. An address that nobody has proven yet is an
 -- identity of issuer urn:bursar:mailbox with proven_at null: a place to prepare a seat, never a way in.
 create table person (
@@ -8,7 +10,7 @@ create table person (
   created_at timestamptz not null
 );
 create index person_by_organization on person (organization_id, id);
-create index person_by_email on person (organization_id, lower(email));
+create index person_by_email on person (lower(email), organization_id);
 select bursar_protect('person');
 
 create table identity (
@@ -54,9 +56,9 @@ create table "order" (
   created_at timestamptz not null,
   paid_at timestamptz,
   updated_at timestamptz not null,
-  unique (connection_id, checkout_id),
-  unique (connection_id, payment_id),
-  unique (connection_id, subscription_id),
+  unique (checkout_id, connection_id),
+  unique (payment_id, connection_id),
+  unique (subscription_id, connection_id),
   unique (organization_id, request_key)
 );
 create index order_by_checkout on "order" (checkout_id);
@@ -64,7 +66,7 @@ create index order_by_payment on "order" (payment_id);
 create index order_by_subscription on "order" (subscription_id);
 create index order_by_charge on "order" (charge_id);
 create index order_by_organization on "order" (organization_id, created_at desc, id desc);
-create index order_by_email on "order" (organization_id, lower(email));
+create index order_by_email on "order" (lower(email), organization_id);
 create index order_by_person on "order" (person_id);
 create index order_with_issue on "order" (organization_id, id) where issue is not null;
 select bursar_protect('"order"');
@@ -99,7 +101,7 @@ create table refund (
   allocation jsonb,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (connection_id, external_id)
+  unique (external_id, connection_id)
 );
 create index refund_by_order on refund (order_id);
 create index refund_by_external on refund (external_id);
@@ -139,7 +141,7 @@ create table dispute (
   reason text not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (connection_id, external_id)
+  unique (external_id, connection_id)
 );
 create index dispute_by_order on dispute (order_id);
 select bursar_protect('dispute');
@@ -158,7 +160,7 @@ create table subscription (
   ended_at timestamptz,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (connection_id, external_id)
+  unique (external_id, connection_id)
 );
 create index subscription_by_order on subscription (order_id);
 select bursar_protect('subscription');
@@ -176,7 +178,7 @@ create table invoice (
   period_end timestamptz,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  unique (connection_id, external_id)
+  unique (external_id, connection_id)
 );
 select bursar_protect('invoice');
 

@@ -17,10 +17,9 @@ create table lms_account (
   lease_token text,
   lease_until timestamptz,
   created_at timestamptz not null,
-  unique (connection_id, person_id),
-  unique (connection_id, external_id)
+  unique (person_id, connection_id),
+  unique (external_id, connection_id)
 );
-create index lms_account_by_person on lms_account (person_id);
 create index lms_account_leased on lms_account (lease_node) where lease_node is not null;
 select bursar_protect('lms_account');
 
@@ -82,7 +81,7 @@ create table enrollment (
 );
 create index enrollment_due on enrollment (next_try_at) where next_try_at is not null;
 create index enrollment_changing on enrollment (next_change_at) where next_change_at is not null;
-create index enrollment_by_account on enrollment (account_id);
+create index enrollment_by_account on enrollment (account_id, next_try_at);
 create index enrollment_failed on enrollment (organization_id, failure_class, failure_code) where failure_class is not null;
 create index enrollment_by_organization on enrollment (organization_id, id);
 create index enrollment_by_connection_due on enrollment (connection_id, next_try_at) where next_try_at is not null;
