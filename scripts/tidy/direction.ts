@@ -20,7 +20,7 @@ export const slices = [
 ] as const
 
 /** Programs that use the whole hub; the hub never uses them. The first two may build on the scenarios' checks. */
-export const above = ['chaos', 'bench', 'scenarios'] as const
+export const above = ['chaos', 'bench', 'scenarios', 'browser'] as const
 
 const packages = { kit: [], connectors: ['kit'], hub: ['kit', 'connectors'] } as const satisfies Record<
   string,
