@@ -67,7 +67,12 @@ export function buildApp(parts: Parts): { readonly app: App; readonly http: Http
 
 export const buildRegistry = (): Registry => defineActions(allActions)
 
-export type Door = { readonly server: Server; readonly intake: Intake }
+export type Door = {
+  readonly server: Server
+  readonly intake: Intake
+  /** From now on "not ready", while it still answers: whoever balances load sends nobody new. */
+  retire(): void
+}
 
 /** Whether the database answers. A failure is the answer here, and logged. */
 async function isReady(app: App): Promise<boolean> {
@@ -91,7 +96,8 @@ export async function buildDoor(
     intake,
     routes: stripeWebhookRoutes(app.clock, (id) => paymentEndpoint(app, id)),
   })
-  const ready = () => isReady(app)
+  let retired = false
+  const ready = async () => !retired && (await isReady(app))
   const server = await createServer(app, {
     registry: buildRegistry(),
     ready,
@@ -103,7 +109,10 @@ export async function buildDoor(
       ...extra,
     ],
   })
-  return { server, intake }
+  const retire = () => {
+    retired = true
+  }
+  return { server, intake, retire }
 }
 
 /** The working side: jobs until it is stopped. */

@@ -98,8 +98,11 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
     const worker = await buildWorker(app, databaseUrl, config)
     closers.add('worker', () => worker.stop({ graceMs: stopGraceMs }))
   }
-  if (listening !== null) await finish(app, folder, listening, demo)
-  return { url: listening, app, databaseUrl, demo, stop: () => closers.all() }
+  if (listening === null) return { url: null, app, databaseUrl, demo, stop: () => closers.all() }
+  // Added last, so done first: jobs may run on for seconds, and nobody new should come meanwhile.
+  closers.add('readiness', async () => listening.retire())
+  await finish(app, folder, listening.url, demo)
+  return { url: listening.url, app, databaseUrl, demo, stop: () => closers.all() }
 }
 
 async function embedded(folder: string, log: Log, closers: Closers): Promise<string> {
@@ -121,7 +124,9 @@ const portOf = (config: Config): number => (config.port === null ? portDefault :
 const addressOf = (config: Config): string =>
   `http://${hostOf(config) === '0.0.0.0' ? '127.0.0.1' : hostOf(config)}:${portOf(config)}`
 
-async function listen(config: Config, app: App, demo: Demo | null, closers: Closers): Promise<string | null> {
+type Listening = { readonly url: string; retire(): void }
+
+async function listen(config: Config, app: App, demo: Demo | null, closers: Closers): Promise<Listening | null> {
   if (config.role === 'worker' && config.port === null) return null
   const door = await buildDoor(app, demo === null ? [] : [demo.routes])
   // The intake outlives the door: what was accepted is written before the pools close.
@@ -134,7 +139,7 @@ async function listen(config: Config, app: App, demo: Demo | null, closers: Clos
       `another program answers on port ${at.port} of ${at.host} already. Stop it, or choose another port with PORT.`,
     )
   })
-  return address.replace('//0.0.0.0:', '//127.0.0.1:')
+  return { url: address.replace('//0.0.0.0:', '//127.0.0.1:'), retire: door.retire }
 }
 
 /** What only makes sense once the address is known. */

@@ -9,6 +9,8 @@ import { second, startRealDeadline, systemClock } from '@bursar/kit/clock.ts'
 
 const startFile = fileURLToPath(new URL('./start.ts', import.meta.url))
 const commandFile = fileURLToPath(new URL('../../bin/bursar.js', import.meta.url))
+// A program that starts twenty times in a test file need not be compiled twenty times.
+const compileCache = path.join(tmpdir(), 'bursar-compile-cache')
 const readyPattern = /^Bursar is ready(?: at (http:\S+))?/m
 const readyMsMax = 30 * second
 
@@ -39,7 +41,7 @@ export function stage() {
     const child = spawn(process.execPath, [file, ...args], {
       cwd: folder,
       // Nothing of the developer's own settings reaches the program.
-      env: { PATH: '/usr/bin:/bin', ...env },
+      env: { PATH: '/usr/bin:/bin', NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let out = ''
