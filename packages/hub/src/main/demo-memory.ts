@@ -59,6 +59,8 @@ export type Keeper = {
 const pauseMsMin = second / 4
 // Of a large school a copy takes long; nine tenths of the time stay for the demo itself.
 const pausePerWriteMs = 9
+// A machine that slept in the middle of a write seems to have written for hours.
+const pauseMsMax = 10 * second
 
 /** Writes the memory soon after every change, until it is stopped. A disk that fails is told once, then tried again. */
 export function keepMemory(options: {
@@ -88,7 +90,8 @@ export function keepMemory(options: {
     while (!stopped.signal.aborted) {
       const began = clock.now()
       await writeChanges()
-      await clock.sleep(Math.max(pauseMsMin, (clock.now() - began) * pausePerWriteMs), stopped.signal)
+      const took = Math.max(0, clock.now() - began)
+      await clock.sleep(Math.min(pauseMsMax, Math.max(pauseMsMin, took * pausePerWriteMs)), stopped.signal)
     }
     await writeChanges()
   }

@@ -85,6 +85,17 @@ const endpointList = (world: World, outbox: Outbox) => {
   ]
 }
 
+const allEndpoints = (world: World, outbox: Outbox) => [
+  ...endpointsOf(world),
+  {
+    method: 'GET' as const,
+    pattern: '/v1/webhook_endpoints',
+    operation: 'webhook_endpoints_list' as const,
+    run: ({ form }: { form: Parameters<typeof page>[1] }) =>
+      page(endpointList(world, outbox), form, '/v1/webhook_endpoints'),
+  },
+]
+
 /** Everything for GET /_sim/state: the truth, and the objects themselves. */
 const stateOf = (world: World, outbox: Outbox) => ({
   truth: truthOf(world),
@@ -115,22 +126,12 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
   const state = createApiState()
   const actions = actionsOf(world)
   const truth = () => truthOf(world)
-  const endpoints = [
-    ...endpointsOf(world),
-    {
-      method: 'GET' as const,
-      pattern: '/v1/webhook_endpoints',
-      operation: 'webhook_endpoints_list' as const,
-      run: ({ form }: { form: Parameters<typeof page>[1] }) =>
-        page(endpointList(world, outbox), form, '/v1/webhook_endpoints'),
-    },
-  ]
   const simulator = await startSimulator(
     {
       name: 'stripe',
       clock,
       random,
-      routes: [...routesOf(world, state, endpoints), ...pageRoutes(world)],
+      routes: [...routesOf(world, state, allEndpoints(world, outbox)), ...pageRoutes(world)],
       control: controlRoutes({ actions, outbox, state, truth }),
       guard: (request) => authenticate(request, options.secretKey ?? null),
       notFound: unknownUrl,
