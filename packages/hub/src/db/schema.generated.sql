@@ -199,6 +199,7 @@ table invoice
   external_id text not null
   id text not null
   organization_id text not null
+  payment_id text
   period_end timestamp with time zone
   state text not null
   subscription_id text not null
@@ -347,6 +348,7 @@ table refund
   id text not null
   order_id text not null
   organization_id text not null
+  payment_id text
   reason text
   state text not null
   updated_at timestamp with time zone not null
@@ -362,6 +364,7 @@ table refund_request
   reason text not null
   request_key text not null
   state text not null default 'asked'::text
+  wish jsonb not null
 
 table schedule
   created_at timestamp with time zone not null
@@ -384,6 +387,7 @@ table schema_migration
 
 table subscription
   cancel_at timestamp with time zone
+  carried_until timestamp with time zone
   connection_id text not null
   created_at timestamp with time zone not null
   ended_at timestamp with time zone
@@ -391,7 +395,6 @@ table subscription
   id text not null
   order_id text not null
   organization_id text not null
-  paid_until timestamp with time zone
   past_due_since timestamp with time zone
   state text not null
   told_at timestamp with time zone
@@ -410,17 +413,17 @@ table timeline_entry
 
 -- constraints
 
-"order" order_connection_id_checkout_id_key: UNIQUE (connection_id, checkout_id)
+"order" order_checkout_id_connection_id_key: UNIQUE (checkout_id, connection_id)
 "order" order_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
-"order" order_connection_id_payment_id_key: UNIQUE (connection_id, payment_id)
-"order" order_connection_id_subscription_id_key: UNIQUE (connection_id, subscription_id)
 "order" order_form_state_check: CHECK ((form_state = ANY (ARRAY['open'::text, 'awaiting_funds'::text, 'expired'::text, 'failed'::text])))
 "order" order_issue_check: CHECK ((issue = ANY (ARRAY['price_unknown'::text, 'metadata_mismatch'::text, 'refund_unattributed'::text, 'no_email'::text, 'livemode_mismatch'::text, 'amount_mismatch'::text])))
 "order" order_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 "order" order_organization_id_request_key_key: UNIQUE (organization_id, request_key)
+"order" order_payment_id_connection_id_key: UNIQUE (payment_id, connection_id)
 "order" order_person_id_fkey: FOREIGN KEY (person_id) REFERENCES person(id)
 "order" order_pkey: PRIMARY KEY (id)
 "order" order_state_check: CHECK ((state = ANY (ARRAY['pending'::text, 'awaiting_funds'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'disputed'::text, 'charged_back'::text, 'canceled'::text, 'expired'::text])))
+"order" order_subscription_id_connection_id_key: UNIQUE (subscription_id, connection_id)
 alert alert_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
 alert alert_kind_check: CHECK ((kind = 'stuck'::text))
 alert alert_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
@@ -445,12 +448,12 @@ connection_secret connection_secret_connection_id_fkey: FOREIGN KEY (connection_
 connection_secret connection_secret_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 connection_secret connection_secret_pkey: PRIMARY KEY (id)
 course course_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
-course course_connection_id_kind_external_id_key: UNIQUE (connection_id, kind, external_id)
+course course_external_id_connection_id_kind_key: UNIQUE (external_id, connection_id, kind)
 course course_kind_check: CHECK ((kind = ANY (ARRAY['course'::text, 'bundle'::text, 'program'::text, 'class'::text, 'offer'::text, 'voucher'::text, 'subscription'::text])))
 course course_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 course course_pkey: PRIMARY KEY (id)
-dispute dispute_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 dispute dispute_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
+dispute dispute_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 dispute dispute_order_id_fkey: FOREIGN KEY (order_id) REFERENCES "order"(id)
 dispute dispute_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 dispute dispute_pkey: PRIMARY KEY (id)
@@ -483,8 +486,8 @@ inbound_event inbound_event_state_check: CHECK ((state = ANY (ARRAY['pending'::t
 inbound_payload inbound_payload_pkey: PRIMARY KEY (event_id, day)
 installation installation_one_check: CHECK (one)
 installation installation_pkey: PRIMARY KEY (one)
-invoice invoice_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 invoice invoice_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
+invoice invoice_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 invoice invoice_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 invoice invoice_pkey: PRIMARY KEY (id)
 invoice invoice_subscription_id_fkey: FOREIGN KEY (subscription_id) REFERENCES subscription(id)
@@ -492,10 +495,10 @@ launch_link launch_link_enrollment_id_fkey: FOREIGN KEY (enrollment_id) REFERENC
 launch_link launch_link_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 launch_link launch_link_pkey: PRIMARY KEY (id)
 launch_link launch_link_token_hash_key: UNIQUE (token_hash)
-lms_account lms_account_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 lms_account lms_account_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
-lms_account lms_account_connection_id_person_id_key: UNIQUE (connection_id, person_id)
+lms_account lms_account_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 lms_account lms_account_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
+lms_account lms_account_person_id_connection_id_key: UNIQUE (person_id, connection_id)
 lms_account lms_account_person_id_fkey: FOREIGN KEY (person_id) REFERENCES person(id)
 lms_account lms_account_pkey: PRIMARY KEY (id)
 metadata_map metadata_map_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
@@ -518,8 +521,8 @@ payment_sweep payment_sweep_organization_id_fkey: FOREIGN KEY (organization_id) 
 payment_sweep payment_sweep_pkey: PRIMARY KEY (connection_id)
 person person_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 person person_pkey: PRIMARY KEY (id)
-price price_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 price price_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
+price price_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 price price_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 price price_pkey: PRIMARY KEY (id)
 price price_product_id_fkey: FOREIGN KEY (product_id) REFERENCES product(id)
@@ -531,8 +534,8 @@ product_version product_version_product_id_fkey: FOREIGN KEY (product_id) REFERE
 product_version product_version_product_id_version_key: UNIQUE (product_id, version)
 rate_budget rate_budget_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id) ON DELETE CASCADE
 rate_budget rate_budget_pkey: PRIMARY KEY (connection_id)
-refund refund_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 refund refund_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
+refund refund_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 refund refund_order_id_fkey: FOREIGN KEY (order_id) REFERENCES "order"(id)
 refund refund_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 refund refund_pkey: PRIMARY KEY (id)
@@ -545,8 +548,8 @@ refund_request refund_request_state_check: CHECK ((state = ANY (ARRAY['asked'::t
 schedule schedule_name_key: UNIQUE (name)
 schedule schedule_pkey: PRIMARY KEY (id)
 schema_migration schema_migration_pkey: PRIMARY KEY (name)
-subscription subscription_connection_id_external_id_key: UNIQUE (connection_id, external_id)
 subscription subscription_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
+subscription subscription_external_id_connection_id_key: UNIQUE (external_id, connection_id)
 subscription subscription_order_id_fkey: FOREIGN KEY (order_id) REFERENCES "order"(id)
 subscription subscription_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
 subscription subscription_pkey: PRIMARY KEY (id)
@@ -570,12 +573,12 @@ CREATE UNIQUE INDEX connection_pkey ON public.connection USING btree (id)
 CREATE INDEX connection_secret_by_connection ON public.connection_secret USING btree (connection_id)
 CREATE UNIQUE INDEX connection_secret_pkey ON public.connection_secret USING btree (id)
 CREATE INDEX course_by_organization ON public.course USING btree (organization_id, id)
-CREATE UNIQUE INDEX course_connection_id_kind_external_id_key ON public.course USING btree (connection_id, kind, external_id)
+CREATE UNIQUE INDEX course_external_id_connection_id_kind_key ON public.course USING btree (external_id, connection_id, kind)
 CREATE UNIQUE INDEX course_pkey ON public.course USING btree (id)
 CREATE INDEX dispute_by_order ON public.dispute USING btree (order_id)
-CREATE UNIQUE INDEX dispute_connection_id_external_id_key ON public.dispute USING btree (connection_id, external_id)
+CREATE UNIQUE INDEX dispute_external_id_connection_id_key ON public.dispute USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX dispute_pkey ON public.dispute USING btree (id)
-CREATE INDEX enrollment_by_account ON public.enrollment USING btree (account_id)
+CREATE INDEX enrollment_by_account ON public.enrollment USING btree (account_id, next_try_at)
 CREATE INDEX enrollment_by_connection_due ON public.enrollment USING btree (connection_id, next_try_at) WHERE (next_try_at IS NOT NULL)
 CREATE INDEX enrollment_by_organization ON public.enrollment USING btree (organization_id, id)
 CREATE INDEX enrollment_changing ON public.enrollment USING btree (next_change_at) WHERE (next_change_at IS NOT NULL)
@@ -600,39 +603,40 @@ CREATE INDEX inbound_event_open ON public.inbound_event USING btree (organizatio
 CREATE UNIQUE INDEX inbound_event_pkey ON public.inbound_event USING btree (id)
 CREATE UNIQUE INDEX inbound_payload_pkey ON ONLY public.inbound_payload USING btree (event_id, day)
 CREATE UNIQUE INDEX installation_pkey ON public.installation USING btree (one)
-CREATE UNIQUE INDEX invoice_connection_id_external_id_key ON public.invoice USING btree (connection_id, external_id)
+CREATE INDEX invoice_by_payment ON public.invoice USING btree (payment_id, connection_id)
+CREATE INDEX invoice_by_subscription ON public.invoice USING btree (subscription_id)
+CREATE UNIQUE INDEX invoice_external_id_connection_id_key ON public.invoice USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX invoice_pkey ON public.invoice USING btree (id)
 CREATE UNIQUE INDEX launch_link_pkey ON public.launch_link USING btree (id)
 CREATE UNIQUE INDEX launch_link_token_hash_key ON public.launch_link USING btree (token_hash)
-CREATE INDEX lms_account_by_person ON public.lms_account USING btree (person_id)
-CREATE UNIQUE INDEX lms_account_connection_id_external_id_key ON public.lms_account USING btree (connection_id, external_id)
-CREATE UNIQUE INDEX lms_account_connection_id_person_id_key ON public.lms_account USING btree (connection_id, person_id)
+CREATE UNIQUE INDEX lms_account_external_id_connection_id_key ON public.lms_account USING btree (external_id, connection_id)
 CREATE INDEX lms_account_leased ON public.lms_account USING btree (lease_node) WHERE (lease_node IS NOT NULL)
+CREATE UNIQUE INDEX lms_account_person_id_connection_id_key ON public.lms_account USING btree (person_id, connection_id)
 CREATE UNIQUE INDEX lms_account_pkey ON public.lms_account USING btree (id)
 CREATE UNIQUE INDEX metadata_map_pkey ON public.metadata_map USING btree (connection_id, key, value)
 CREATE UNIQUE INDEX node_pkey ON public.node USING btree (id)
 CREATE INDEX order_by_charge ON public."order" USING btree (charge_id)
 CREATE INDEX order_by_checkout ON public."order" USING btree (checkout_id)
-CREATE INDEX order_by_email ON public."order" USING btree (organization_id, lower(email))
+CREATE INDEX order_by_email ON public."order" USING btree (lower(email), organization_id)
 CREATE INDEX order_by_organization ON public."order" USING btree (organization_id, created_at DESC, id DESC)
 CREATE INDEX order_by_payment ON public."order" USING btree (payment_id)
 CREATE INDEX order_by_person ON public."order" USING btree (person_id)
 CREATE INDEX order_by_subscription ON public."order" USING btree (subscription_id)
-CREATE UNIQUE INDEX order_connection_id_checkout_id_key ON public."order" USING btree (connection_id, checkout_id)
-CREATE UNIQUE INDEX order_connection_id_payment_id_key ON public."order" USING btree (connection_id, payment_id)
-CREATE UNIQUE INDEX order_connection_id_subscription_id_key ON public."order" USING btree (connection_id, subscription_id)
+CREATE UNIQUE INDEX order_checkout_id_connection_id_key ON public."order" USING btree (checkout_id, connection_id)
 CREATE UNIQUE INDEX order_organization_id_request_key_key ON public."order" USING btree (organization_id, request_key)
+CREATE UNIQUE INDEX order_payment_id_connection_id_key ON public."order" USING btree (payment_id, connection_id)
 CREATE UNIQUE INDEX order_pkey ON public."order" USING btree (id)
+CREATE UNIQUE INDEX order_subscription_id_connection_id_key ON public."order" USING btree (subscription_id, connection_id)
 CREATE INDEX order_with_issue ON public."order" USING btree (organization_id, id) WHERE (issue IS NOT NULL)
 CREATE UNIQUE INDEX order_line_order_id_external_id_key ON public.order_line USING btree (order_id, external_id)
 CREATE UNIQUE INDEX order_line_pkey ON public.order_line USING btree (id)
 CREATE UNIQUE INDEX organization_pkey ON public.organization USING btree (id)
 CREATE UNIQUE INDEX organization_slug_key ON public.organization USING btree (slug)
 CREATE UNIQUE INDEX payment_sweep_pkey ON public.payment_sweep USING btree (connection_id)
-CREATE INDEX person_by_email ON public.person USING btree (organization_id, lower(email))
+CREATE INDEX person_by_email ON public.person USING btree (lower(email), organization_id)
 CREATE INDEX person_by_organization ON public.person USING btree (organization_id, id)
 CREATE UNIQUE INDEX person_pkey ON public.person USING btree (id)
-CREATE UNIQUE INDEX price_connection_id_external_id_key ON public.price USING btree (connection_id, external_id)
+CREATE UNIQUE INDEX price_external_id_connection_id_key ON public.price USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX price_pkey ON public.price USING btree (id)
 CREATE INDEX product_by_organization ON public.product USING btree (organization_id, id)
 CREATE UNIQUE INDEX product_pkey ON public.product USING btree (id)
@@ -641,7 +645,7 @@ CREATE UNIQUE INDEX product_version_product_id_version_key ON public.product_ver
 CREATE UNIQUE INDEX rate_budget_pkey ON public.rate_budget USING btree (connection_id)
 CREATE INDEX refund_by_external ON public.refund USING btree (external_id)
 CREATE INDEX refund_by_order ON public.refund USING btree (order_id)
-CREATE UNIQUE INDEX refund_connection_id_external_id_key ON public.refund USING btree (connection_id, external_id)
+CREATE UNIQUE INDEX refund_external_id_connection_id_key ON public.refund USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX refund_pkey ON public.refund USING btree (id)
 CREATE INDEX refund_request_by_order ON public.refund_request USING btree (order_id)
 CREATE UNIQUE INDEX refund_request_organization_id_request_key_key ON public.refund_request USING btree (organization_id, request_key)
@@ -651,7 +655,7 @@ CREATE UNIQUE INDEX schedule_name_key ON public.schedule USING btree (name)
 CREATE UNIQUE INDEX schedule_pkey ON public.schedule USING btree (id)
 CREATE UNIQUE INDEX schema_migration_pkey ON public.schema_migration USING btree (name)
 CREATE INDEX subscription_by_order ON public.subscription USING btree (order_id)
-CREATE UNIQUE INDEX subscription_connection_id_external_id_key ON public.subscription USING btree (connection_id, external_id)
+CREATE UNIQUE INDEX subscription_external_id_connection_id_key ON public.subscription USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX subscription_pkey ON public.subscription USING btree (id)
 CREATE INDEX timeline_by_enrollment ON public.timeline_entry USING btree (enrollment_id, id) WHERE (enrollment_id IS NOT NULL)
 CREATE INDEX timeline_by_event ON public.timeline_entry USING btree (((data ->> 'eventId'::text))) WHERE (kind = 'event.received'::text)
@@ -663,96 +667,96 @@ CREATE UNIQUE INDEX timeline_entry_pkey ON public.timeline_entry USING btree (id
 
 alert forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 api_key forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 audit forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 breaker forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 connection forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 connection_secret forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 course forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 dispute forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 enrollment forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 entitlement forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 idempotency_key forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 identity forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 inbound_event forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 inbound_payload forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 installation forced
   system to bursar_system for ALL using true check true
 invoice forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 launch_link forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 lms_account forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 metadata_map forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 "order" forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 order_line forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 organization forced
   system to bursar_system for ALL using true check true
   tenant to bursar_app for ALL using (id = bursar_organization())
 payment_sweep forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 person forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 price forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 product forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 product_version forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 refund forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 refund_request forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 subscription forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 timeline_entry forced
   system to bursar_system for ALL using true check true
-  tenant to bursar_app for ALL using (organization_id = bursar_organization()) check (organization_id = bursar_organization())
+  tenant to bursar_app for ALL using (NOT (organization_id IS DISTINCT FROM bursar_organization())) check (organization_id = bursar_organization())
 
 -- grants
 
@@ -1010,7 +1014,7 @@ AS $function$
 begin
   execute format('alter table %s enable row level security', target);
   execute format('alter table %s force row level security', target);
-  execute format('create policy tenant on %s to bursar_app using (organization_id = bursar_organization()) with check (organization_id = bursar_organization())', target);
+  execute format('create policy tenant on %s to bursar_app using (organization_id is not distinct from bursar_organization()) with check (organization_id = bursar_organization())', target);
   execute format('create policy system on %s to bursar_system using (true) with check (true)', target);
   execute format('grant select, insert, update, delete on %s to bursar_app, bursar_system', target);
 end $function$
@@ -1035,7 +1039,7 @@ CREATE OR REPLACE FUNCTION public.bursar_take_slot(connection text, lane integer
 AS $function$
 declare
   margin_ms constant int := 250;
-  return_ms constant int := 500;
+  return_ms constant int := 2000;
   waiting_max constant int := 200;
   b rate_budget;
   t bigint;

@@ -23,7 +23,10 @@ export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: Orde
     subscription: order.subscriptionId === null ? null : subscription,
   }
   const evaluation = evaluate(facts, policy)
-  const unclear = refunds.some((r) => counts(r) && r.allocation === null) && evaluation.state === 'partially_refunded'
+  const unclear =
+    facts.subscription === null &&
+    evaluation.state === 'partially_refunded' &&
+    refunds.some((r) => counts(r) && r.allocation === null)
   const issue = issueOf(order, lines, unclear)
   const after: OrderRow = { ...order, ...issue, state: evaluation.state, amountRefunded: refundedTotal(refunds) }
   if (JSON.stringify(after, bigintText) !== JSON.stringify(before, bigintText)) await saveOrder(tx, after)

@@ -7,6 +7,7 @@ import { allocateRefund } from './rules.ts'
 import {
   type OrderRow,
   orderLines,
+  type RefundRow,
   refundsOf,
   saveDispute,
   saveRefund,
@@ -41,26 +42,19 @@ export function applyPayment(order: OrderRow, payment: PaymentFacts, telling: Te
 
 /** The single refunds and disputes that came along with a payment. */
 export async function savePaymentParts(tx: Tx, ctx: Ctx, order: OrderRow, payment: PaymentFacts): Promise<void> {
-  for (const refund of payment.refunds) await takeRefund(tx, ctx, order, refund)
+  for (const refund of payment.refunds)
+    await takeRefund(tx, ctx, order, { ...refund, paymentId: refund.paymentId ?? payment.externalId })
   for (const dispute of payment.disputes) await takeDispute(tx, ctx, order, dispute)
 }
 
 export async function takeRefund(tx: Tx, ctx: Ctx, order: OrderRow, refund: RefundTruth): Promise<void> {
   const known = await refundsOf(tx, order.id)
   const before = known.find((r) => r.externalId === refund.externalId)
-  const lines = (await orderLines(tx, order.id)).map((l) => ({
-    id: l.id,
-    amount: l.amount,
-    courseKey: (l.courseIds ?? []).join(' '),
-  }))
-  const allocation =
-    before?.allocation ??
-    allocateRefund(
-      refund,
-      lines,
-      known.filter((r) => r.externalId !== refund.externalId),
-    )
-  if (before !== undefined && before.state === refund.state && before.allocation !== null) return
+  // A payment of a subscription pays for a period of all lines: its refund has no lines to look for.
+  const periodic = order.subscriptionId !== null
+  if (before !== undefined && before.state === refund.state && (periodic || before.allocation !== null)) return
+  const others = known.filter((r) => r.externalId !== refund.externalId)
+  const allocation = before?.allocation ?? (periodic ? null : await allocationOf(tx, order, refund, others))
   const saved = await saveRefund(tx, ctx, order.id, order.connectionId, refund, allocation)
   if (before?.state === refund.state) return
   const { amount, currency, state, reason } = refund
@@ -72,6 +66,15 @@ export async function takeRefund(tx: Tx, ctx: Ctx, order: OrderRow, refund: Refu
       data: { refundId: saved.id, amount, currency, state, reason },
     },
   ])
+}
+
+async function allocationOf(tx: Tx, order: OrderRow, refund: RefundTruth, others: readonly RefundRow[]) {
+  const lines = (await orderLines(tx, order.id)).map((l) => ({
+    id: l.id,
+    amount: l.amount,
+    courseKey: (l.courseIds ?? []).join(' '),
+  }))
+  return allocateRefund(refund, lines, others)
 }
 
 export async function takeDispute(tx: Tx, ctx: Ctx, order: OrderRow, dispute: DisputeTruth): Promise<void> {
@@ -103,19 +106,19 @@ export async function takeSubscription(
     null,
   )
   const fromPeriod = truth.state === 'trialing' || (before === null && truth.state === 'active') ? periodEnd : null
-  const paidUntil = [before?.paidUntil ?? null, fromPeriod].reduce(
+  const carriedUntil = [before?.carriedUntil ?? null, fromPeriod].reduce(
     (a, b) => (a === null || (b !== null && b > a) ? b : a),
     null,
   )
   const pastDueSince = truth.state === 'past_due' ? (before?.pastDueSince ?? telling.at) : null
-  await saveSubscription(tx, ctx, order, truth, { paidUntil, pastDueSince, toldAt: telling.at })
+  await saveSubscription(tx, ctx, order, truth, { carriedUntil, pastDueSince, toldAt: telling.at })
   if (before?.state === truth.state) return
   await record(tx, ctx, [
     {
       kind: 'subscription.changed',
       orderId: order.id,
       personId: order.personId,
-      data: { subscriptionId: truth.externalId, state: truth.state, paidUntil },
+      data: { subscriptionId: truth.externalId, state: truth.state, paidUntil: fromPeriod },
     },
   ])
 }

@@ -51,7 +51,7 @@ export async function resettle(
   orderId: string,
 ): Promise<{ read: boolean; state: string; issue: string | null }> {
   const at = await inTx(ctx, (tx) => mustFindOrder(tx, orderId))
-  const truths = await readTruths(ctx, at)
+  const truths = await readTruths(ctx, at, await inTx(ctx, (tx) => invoicePayments(tx, orderId)))
   return inTx(ctx, async (tx) => {
     const before = await lockOrder(tx, orderId)
     await pinMapped(tx, before)
@@ -81,13 +81,27 @@ export async function resettle(
 
 type Named = Awaited<ReturnType<typeof mustFindOrder>>
 
-async function readTruths(ctx: Ctx, order: Named): Promise<readonly PaymentTruth[]> {
+// Two years of months; what older payments had to tell was told long ago.
+const invoicePaymentsMax = 24
+
+/** The newest payments of an order's subscription. */
+const invoicePayments = (tx: Tx, orderId: string) =>
+  tx.many<{ paymentId: string }>(sql('order_invoice_payments')`
+    select i.payment_id as "paymentId" from subscription s join invoice i on i.subscription_id = s.id
+    where s.order_id = ${orderId} and i.payment_id is not null order by i.created_at desc limit ${invoicePaymentsMax}`)
+
+async function readTruths(
+  ctx: Ctx,
+  order: Named,
+  invoiced: readonly { readonly paymentId: string }[],
+): Promise<readonly PaymentTruth[]> {
   const connector = await openPayments(ctx, order.connectionId)
   if (!connector.canRead) return []
   const subjects: Subject[] = []
   if (order.checkoutId !== null) subjects.push({ kind: 'checkout', externalId: order.checkoutId })
   else if (order.paymentId !== null) subjects.push({ kind: 'payment', externalId: order.paymentId })
   if (order.subscriptionId !== null) subjects.push({ kind: 'subscription', externalId: order.subscriptionId })
+  for (const { paymentId } of invoiced) subjects.push({ kind: 'payment', externalId: paymentId })
   const truths: PaymentTruth[] = []
   for (const subject of subjects) {
     const read = await connector.read(subject)

@@ -18,17 +18,28 @@ export type LineFacts = { readonly id: string; readonly amount: bigint; readonly
 
 export type RefundFacts = {
   readonly id: string
+  /** The payment it pays back; a subscription has one per invoice. */
+  readonly paymentId: string | null
   readonly amount: bigint
   readonly state: 'pending' | 'succeeded' | 'failed' | 'canceled' | 'requires_action'
-  /** How much it pays back on which line; null while nobody knows. */
+  /** How much it pays back on which line; null while nobody knows, and for a subscription, where it is a period. */
   readonly allocation: Readonly<Record<string, bigint>> | null
 }
 
 export type SubscriptionFacts = {
   readonly state: string
-  readonly paidUntil: Instant | null
+  /** What the subscription itself showed as carried: a trial, or the first period before its invoice is known. */
+  readonly carriedUntil: Instant | null
   readonly pastDueSince: Instant | null
   readonly endedAt: Instant | null
+  /** One per paid invoice. */
+  readonly periods: readonly PeriodFacts[]
+}
+
+export type PeriodFacts = {
+  readonly paymentId: string | null
+  readonly amount: bigint
+  readonly endsAt: Instant | null
 }
 
 export type OrderPolicy = { readonly disputes: 'suspend' | 'keep'; readonly graceDays: number }
@@ -62,6 +73,31 @@ export const refundedOn = (lineId: string, refunds: readonly RefundFacts[]): big
 export const refundedTotal = (refunds: readonly RefundFacts[]): bigint =>
   refunds.filter(counts).reduce((sum, r) => sum + r.amount, 0n)
 
+/** What was paid in all: of a subscription its invoices, because the order itself holds only the first period. */
+export const paidTotal = (facts: OrderFacts): bigint =>
+  facts.subscription === null || facts.subscription.periods.length === 0
+    ? facts.amount
+    : facts.subscription.periods.reduce((sum, p) => sum + p.amount, 0n)
+
+const isPaidBack = (period: PeriodFacts, refunds: readonly RefundFacts[]): boolean =>
+  period.paymentId !== null &&
+  period.amount > 0n &&
+  refundedTotal(refunds.filter((r) => r.paymentId === period.paymentId)) >= period.amount
+
+/**
+ * Until when a subscription is paid: the latest period that was paid and not paid back in full. What the subscription
+ * itself showed stands in for an invoice nobody has heard of yet, so it goes with the refund of its own period.
+ * `nothing`: every period there was is paid back. Null: no period is known.
+ */
+export function paidUntil(s: SubscriptionFacts, refunds: readonly RefundFacts[]): Instant | 'nothing' | null {
+  const gone = s.periods.filter((p) => isPaidBack(p, refunds))
+  const carried = gone.some((p) => p.endsAt === s.carriedUntil) ? null : s.carriedUntil
+  const kept = s.periods.filter((p) => !gone.includes(p)).map((p) => p.endsAt)
+  const ends = [carried, ...kept].filter((end) => end !== null)
+  if (ends.length > 0) return Math.max(...ends)
+  return gone.length > 0 ? 'nothing' : null
+}
+
 const stateOf = (facts: OrderFacts): OrderState => {
   if (!facts.paid) {
     if (facts.closed !== null) return facts.closed === 'expired' ? 'expired' : 'canceled'
@@ -71,21 +107,29 @@ const stateOf = (facts: OrderFacts): OrderState => {
   if (facts.disputes.some((d) => d.state === 'open')) return 'disputed'
   const refunded = refundedTotal(facts.refunds)
   if (refunded === 0n) return 'paid'
-  return refunded >= facts.amount ? 'refunded' : 'partially_refunded'
+  return refunded >= paidTotal(facts) ? 'refunded' : 'partially_refunded'
 }
 
 /**
  * Until when a subscription carries access, and whether it still does. Access runs to the end of what was paid plus
  * the grace period, dunning or not: that depends on money alone, not on when anybody heard of the failed renewal.
  */
-export function subscriptionAccess(s: SubscriptionFacts, policy: OrderPolicy): LineAccess {
+export function subscriptionAccess(
+  s: SubscriptionFacts,
+  policy: OrderPolicy,
+  refunds: readonly RefundFacts[] = [],
+): LineAccess {
   const graceMs = policy.graceDays * day
+  const paid = paidUntil(s, refunds)
+  if (paid === 'nothing' && (s.state === 'active' || s.state === 'trialing' || s.state === 'past_due'))
+    return { kind: 'ended', reason: 'The payment was refunded.', at: null }
+  const until = paid === 'nothing' ? null : paid
   switch (s.state) {
     case 'active':
     case 'trialing':
-      return { kind: 'live', endsAt: s.paidUntil === null ? null : s.paidUntil + graceMs }
+      return { kind: 'live', endsAt: until === null ? null : until + graceMs }
     case 'past_due':
-      return { kind: 'live', endsAt: (s.paidUntil ?? s.pastDueSince ?? 0) + graceMs }
+      return { kind: 'live', endsAt: (until ?? s.pastDueSince ?? 0) + graceMs }
     case 'paused':
       return { kind: 'suspended', reason: 'The subscription is paused.', endsAt: null }
     case 'canceled':
@@ -102,13 +146,13 @@ const lineAccess = (line: LineFacts, facts: OrderFacts, policy: OrderPolicy, all
   if (!facts.paid) return { kind: 'none' }
   if (facts.disputes.some((d) => d.state === 'lost'))
     return { kind: 'ended', reason: 'The dispute was lost.', at: null }
-  const refunded = refundedOn(line.id, facts.refunds)
-  const lineGone = line.amount > 0n && refunded >= line.amount
-  if (lineGone || (facts.amount > 0n && all >= facts.amount)) {
-    if (facts.subscription === null) return { kind: 'ended', reason: 'The payment was refunded.', at: null }
-  }
+  const lineGone = line.amount > 0n && refundedOn(line.id, facts.refunds) >= line.amount
+  if (facts.subscription === null && (lineGone || (facts.amount > 0n && all >= facts.amount)))
+    return { kind: 'ended', reason: 'The payment was refunded.', at: null }
   const base: LineAccess =
-    facts.subscription === null ? { kind: 'live', endsAt: null } : subscriptionAccess(facts.subscription, policy)
+    facts.subscription === null
+      ? { kind: 'live', endsAt: null }
+      : subscriptionAccess(facts.subscription, policy, facts.refunds)
   if (base.kind === 'live' && policy.disputes === 'suspend' && facts.disputes.some((d) => d.state === 'open'))
     return { kind: 'suspended', reason: 'The payment is disputed.', endsAt: base.endsAt }
   return base

@@ -13,7 +13,7 @@ import { record } from '#events/timeline.ts'
 import { settleCheckout } from './checkout.ts'
 import { reevaluate } from './evaluate.ts'
 import { applyPayment, savePaymentParts, takeDispute, takeRefund, takeSubscription } from './parts.ts'
-import { extendSubscription, findOrder, saveInvoice, subscriptionOf } from './store.ts'
+import { findOrder, saveInvoice, subscriptionOf } from './store.ts'
 import type { Settled, Telling } from './telling.ts'
 
 /**
@@ -48,7 +48,8 @@ async function settlePayment(tx: Tx, ctx: Ctx, payment: PaymentFacts, telling: T
     id: payment.metadata[orderIdKey] ?? null,
   })
   if (order === null) return unmatched(`No order knows payment ${payment.externalId} yet.`)
-  const next = applyPayment(order, payment, telling)
+  // A subscription's payments are its invoices'; the order is told of them by those, and keeps none as its own.
+  const next = order.subscriptionId === null ? applyPayment(order, payment, telling) : order
   await savePaymentParts(tx, ctx, next, payment)
   return reevaluate(tx, ctx, next, order)
 }
@@ -92,7 +93,6 @@ async function settleInvoice(tx: Tx, ctx: Ctx, invoice: InvoiceTruth, telling: T
   const { was } = await saveInvoice(tx, ctx, subscription.id, telling.connectionId, invoice, periodEnd)
   const about = { orderId: order.id, personId: order.personId }
   if (invoice.state === 'paid' && was !== 'paid') {
-    if (periodEnd !== null) await extendSubscription(tx, subscription.id, periodEnd)
     const { externalId, amountPaid, currency } = invoice
     await record(tx, ctx, [
       { ...about, kind: 'invoice.paid', data: { invoiceId: externalId, amount: amountPaid, currency, periodEnd } },

@@ -3,7 +3,7 @@ import type { Instant } from '@bursar/kit/clock.ts'
 import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { json, sql, ts } from '#db/sql.ts'
-import type { OrderPolicy, OrderState, RefundFacts } from './rules.ts'
+import type { OrderPolicy, OrderState, RefundFacts, SubscriptionFacts } from './rules.ts'
 
 export type OrderRow = {
   readonly id: string
@@ -46,6 +46,8 @@ export const findOrder = (tx: Tx, keys: OrderKeys) =>
       (select id from "order" where connection_id = ${keys.connectionId} and checkout_id = ${keys.checkoutId ?? null}),
       (select id from "order" where connection_id = ${keys.connectionId} and id = ${keys.id ?? null}),
       (select id from "order" where connection_id = ${keys.connectionId} and payment_id = ${keys.paymentId ?? null}),
+      (select s.order_id from invoice i join subscription s on s.id = i.subscription_id
+        where i.connection_id = ${keys.connectionId} and i.payment_id = ${keys.paymentId ?? null} limit 1),
       (select id from "order" where connection_id = ${keys.connectionId} and subscription_id = ${keys.subscriptionId ?? null}))
     for update`)
 
@@ -127,7 +129,7 @@ export const refundsOf = async (tx: Tx, orderId: string): Promise<RefundRow[]> =
   const rows = await tx.many<Omit<RefundRow, 'allocation'> & { allocation: Record<string, string> | null }>(sql(
     'refunds_of',
   )`
-    select id, external_id as "externalId", amount, state, allocation from refund where order_id = ${orderId} order by created_at, external_id`)
+    select id, external_id as "externalId", payment_id as "paymentId", amount, state, allocation from refund where order_id = ${orderId} order by created_at, external_id`)
   return rows.map((r) => ({
     ...r,
     allocation:
@@ -145,10 +147,11 @@ export const saveRefund = (
   allocation: Record<string, bigint> | null,
 ) =>
   tx.one<{ id: string; fresh: boolean }>(sql('refund_save')`
-    insert into refund (id, organization_id, order_id, connection_id, external_id, amount, currency, state, reason, allocation, created_at, updated_at)
-    values (${ctx.ids.next('rfd')}, ${ctx.organization}, ${orderId}, ${connectionId}, ${refund.externalId}, ${refund.amount},
+    insert into refund (id, organization_id, order_id, connection_id, external_id, payment_id, amount, currency, state, reason, allocation, created_at, updated_at)
+    values (${ctx.ids.next('rfd')}, ${ctx.organization}, ${orderId}, ${connectionId}, ${refund.externalId}, ${refund.paymentId}, ${refund.amount},
       ${refund.currency}, ${refund.state}, ${refund.reason}, ${allocation === null ? null : json(allocation)}, ${ts(refund.createdAt)}, ${ts(tx.now)})
     on conflict (connection_id, external_id) do update set state = excluded.state, reason = coalesce(excluded.reason, refund.reason),
+      payment_id = coalesce(refund.payment_id, excluded.payment_id),
       allocation = coalesce(refund.allocation, excluded.allocation), updated_at = excluded.updated_at
     returning id, (xmax = 0) as fresh`)
 
@@ -181,7 +184,7 @@ export type SubscriptionRow = {
   readonly id: string
   readonly externalId: string
   readonly state: SubscriptionTruth['state']
-  readonly paidUntil: Instant | null
+  readonly carriedUntil: Instant | null
   readonly pastDueSince: Instant | null
   readonly endedAt: Instant | null
   readonly toldAt: Instant | null
@@ -189,7 +192,7 @@ export type SubscriptionRow = {
 
 export const subscriptionOf = (tx: Tx, orderId: string) =>
   tx.maybeOne<SubscriptionRow>(sql('subscription_of')`
-    select id, external_id as "externalId", state, paid_until as "paidUntil", past_due_since as "pastDueSince",
+    select id, external_id as "externalId", state, carried_until as "carriedUntil", past_due_since as "pastDueSince",
       ended_at as "endedAt", told_at as "toldAt"
     from subscription where order_id = ${orderId} order by created_at desc limit 1`)
 
@@ -198,22 +201,17 @@ export const saveSubscription = (
   ctx: Ctx,
   order: { id: string; connectionId: string },
   truth: SubscriptionTruth,
-  facts: { paidUntil: Instant | null; pastDueSince: Instant | null; toldAt: Instant },
+  facts: { carriedUntil: Instant | null; pastDueSince: Instant | null; toldAt: Instant },
 ) =>
   tx.run(sql('subscription_save')`
-    insert into subscription (id, organization_id, order_id, connection_id, external_id, state, paid_until, past_due_since, told_at,
+    insert into subscription (id, organization_id, order_id, connection_id, external_id, state, carried_until, past_due_since, told_at,
       cancel_at, ended_at, created_at, updated_at)
     values (${ctx.ids.next('sub')}, ${ctx.organization}, ${order.id}, ${order.connectionId}, ${truth.externalId}, ${truth.state},
-      ${ts(facts.paidUntil)}, ${ts(facts.pastDueSince)}, ${ts(facts.toldAt)}, ${ts(truth.cancelAt)}, ${ts(truth.endedAt)},
+      ${ts(facts.carriedUntil)}, ${ts(facts.pastDueSince)}, ${ts(facts.toldAt)}, ${ts(truth.cancelAt)}, ${ts(truth.endedAt)},
       ${ts(truth.createdAt)}, ${ts(tx.now)})
     on conflict (connection_id, external_id) do update set state = excluded.state, told_at = excluded.told_at,
-      paid_until = greatest(subscription.paid_until, excluded.paid_until), past_due_since = excluded.past_due_since,
+      carried_until = greatest(subscription.carried_until, excluded.carried_until), past_due_since = excluded.past_due_since,
       cancel_at = excluded.cancel_at, ended_at = excluded.ended_at, updated_at = excluded.updated_at`)
-
-/** A paid invoice carries access to the end of its period, once. */
-export const extendSubscription = (tx: Tx, subscriptionId: string, paidUntil: Instant) =>
-  tx.run(sql('subscription_extend')`
-    update subscription set paid_until = greatest(paid_until, ${ts(paidUntil)}::timestamptz), updated_at = ${ts(tx.now)} where id = ${subscriptionId}`)
 
 export const saveInvoice = (
   tx: Tx,
@@ -226,11 +224,11 @@ export const saveInvoice = (
   tx.one<{ was: string | null }>(sql('invoice_save')`
     with before as (select state from invoice where connection_id = ${connectionId} and external_id = ${invoice.externalId}),
     saved as (
-      insert into invoice (id, organization_id, subscription_id, connection_id, external_id, state, amount, currency, period_end, created_at, updated_at)
-      values (${ctx.ids.next('inv')}, ${ctx.organization}, ${subscriptionId}, ${connectionId}, ${invoice.externalId}, ${invoice.state},
+      insert into invoice (id, organization_id, subscription_id, connection_id, external_id, payment_id, state, amount, currency, period_end, created_at, updated_at)
+      values (${ctx.ids.next('inv')}, ${ctx.organization}, ${subscriptionId}, ${connectionId}, ${invoice.externalId}, ${invoice.paymentId}, ${invoice.state},
         ${invoice.amountPaid}, ${invoice.currency}, ${ts(periodEnd)}, ${ts(invoice.createdAt)}, ${ts(tx.now)})
       on conflict (connection_id, external_id) do update set state = case when invoice.state = 'paid' then 'paid' else excluded.state end,
-        amount = greatest(invoice.amount, excluded.amount), period_end = coalesce(excluded.period_end, invoice.period_end), updated_at = excluded.updated_at
+        payment_id = coalesce(excluded.payment_id, invoice.payment_id), amount = greatest(invoice.amount, excluded.amount), period_end = coalesce(excluded.period_end, invoice.period_end), updated_at = excluded.updated_at
       returning 1)
     select (select state from before) as was from saved`)
 
@@ -239,11 +237,14 @@ export type OrderAggregate = {
   readonly lines: readonly LineRow[]
   readonly refunds: readonly RefundRow[]
   readonly disputes: readonly DisputeRow[]
-  readonly subscription: SubscriptionRow | null
+  readonly subscription: (SubscriptionRow & SubscriptionFacts) | null
   readonly policy: OrderPolicy
 }
 
 type LineJson = Omit<LineRow, 'amount' | 'tax'> & { readonly amount: string; readonly tax: string }
+type SubscriptionJson = SubscriptionRow & {
+  readonly periods: readonly { paymentId: string | null; amount: string; endsAt: Instant | null }[] | null
+}
 type RefundJson = Omit<RefundRow, 'amount' | 'allocation'> & {
   readonly amount: string
   readonly allocation: Record<string, string> | null
@@ -256,12 +257,17 @@ const refundOf = (r: RefundJson): RefundRow => ({
     r.allocation === null ? null : Object.fromEntries(Object.entries(r.allocation).map(([k, v]) => [k, BigInt(v)])),
 })
 
+const withPeriods = (s: SubscriptionJson): SubscriptionRow & SubscriptionFacts => ({
+  ...s,
+  periods: (s.periods ?? []).map((p) => ({ ...p, amount: BigInt(p.amount) })),
+})
+
 export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggregate> {
   const row = await tx.one<{
     lines: LineJson[] | null
     refunds: RefundJson[] | null
     disputes: DisputeRow[] | null
-    subscription: SubscriptionRow | null
+    subscription: SubscriptionJson | null
     policy: OrderPolicy
   }>(sql('order_aggregate')`
     select
@@ -269,14 +275,17 @@ export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggr
           'priceId', l.price_external_id, 'productVersionId', l.product_version_id, 'courseIds', v.course_ids,
           'quantity', l.quantity, 'amount', l.amount::text, 'tax', l.tax::text) order by l.id)
         from order_line l left join product_version v on v.id = l.product_version_id where l.order_id = o.id) as lines,
-      (select jsonb_agg(jsonb_build_object('id', r.id, 'externalId', r.external_id, 'amount', r.amount::text, 'state', r.state,
+      (select jsonb_agg(jsonb_build_object('id', r.id, 'externalId', r.external_id, 'paymentId', r.payment_id, 'amount', r.amount::text, 'state', r.state,
           'allocation', r.allocation) order by r.created_at, r.external_id)
         from refund r where r.order_id = o.id) as refunds,
       (select jsonb_agg(jsonb_build_object('externalId', d.external_id, 'state', d.state) order by d.created_at, d.external_id)
         from dispute d where d.order_id = o.id) as disputes,
       (select jsonb_build_object('id', s.id, 'externalId', s.external_id, 'state', s.state,
-          'paidUntil', extract(epoch from s.paid_until) * 1000, 'pastDueSince', extract(epoch from s.past_due_since) * 1000,
-          'endedAt', extract(epoch from s.ended_at) * 1000, 'toldAt', extract(epoch from s.told_at) * 1000)
+          'carriedUntil', extract(epoch from s.carried_until) * 1000, 'pastDueSince', extract(epoch from s.past_due_since) * 1000,
+          'endedAt', extract(epoch from s.ended_at) * 1000, 'toldAt', extract(epoch from s.told_at) * 1000,
+          'periods', (select jsonb_agg(jsonb_build_object('paymentId', i.payment_id, 'amount', i.amount::text,
+              'endsAt', extract(epoch from i.period_end) * 1000) order by i.period_end, i.external_id)
+            from invoice i where i.subscription_id = s.id and i.state = 'paid'))
         from subscription s where s.order_id = o.id order by s.created_at desc limit 1) as subscription,
       (select jsonb_build_object('disputes', g.dispute_policy, 'graceDays', g.grace_days)
         from organization g where g.id = o.organization_id) as policy
@@ -285,7 +294,7 @@ export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggr
     lines: (row.lines ?? []).map((l) => ({ ...l, amount: BigInt(l.amount), tax: BigInt(l.tax) })),
     refunds: (row.refunds ?? []).map(refundOf),
     disputes: row.disputes ?? [],
-    subscription: row.subscription,
+    subscription: row.subscription === null ? null : withPeriods(row.subscription),
     policy: row.policy,
   }
 }

@@ -51,7 +51,7 @@ export const ordersAbout = (tx: Tx, about: About) =>
         or subscription_id = ${about.external}::text or charge_id = ${about.external}::text
       union select order_id from refund where external_id = ${about.external}::text
       union select order_id from dispute where external_id = ${about.external}::text
-      union select s.order_id from invoice i join subscription s on s.id = i.subscription_id where i.external_id = ${about.external}::text
+      union select s.order_id from invoice i join subscription s on s.id = i.subscription_id where i.external_id = ${about.external}::text or i.payment_id = ${about.external}::text
       union select t.order_id from inbound_event v join timeline_entry t on t.kind = 'event.received' and t.data->>'eventId' = v.id
         where v.external_id = ${about.external}::text)
     order by o.created_at desc, o.id desc limit ${ordersMax}`)

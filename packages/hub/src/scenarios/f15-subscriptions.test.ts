@@ -107,13 +107,77 @@ test('a pause suspends and a resume opens again', async () => {
   await assertPromise(world)
 })
 
-// An order knows one payment, and an invoice does not keep its own yet: such a dispute ends as unmatched, in sight.
-const todo = 'invoices must remember their payment'
-test('F14: a dispute over a payment of a subscription suspends it', { todo }, async () => {
-  const bought = await subscribe('disputed@sub.example', 'welcome-tour')
+const paymentOf = (bought: Purchase, period: number): string => {
   const truth = world.stripe.truth().subscriptions.find((s) => s.subscription === subscriptionOf(world, bought))
-  world.stripe.dispute({ payment_intent: truth?.paidPeriods[0]?.paymentIntent ?? '' })
-  await world.settle(day)
+  return truth?.paidPeriods[period]?.paymentIntent ?? ''
+}
+const settled = async () => {
+  await world.settle(minute)
+  await assertPromise(world)
+}
+
+test('F14: a dispute over a payment of a subscription suspends it; won opens it again, lost ends it', async () => {
+  const bought = await subscribe('disputed@sub.example', 'welcome-tour')
+  const payment_intent = paymentOf(bought, 0)
+  const first = world.stripe.dispute({ payment_intent })
+  await settled()
   assert.equal((await orderOf(world, bought.session))?.state, 'disputed')
   assert.deepEqual(world.owned('disputed@sub.example'), [])
+  world.stripe.disputeClose(first.id, 'won')
+  await settled()
+  assert.equal((await orderOf(world, bought.session))?.state, 'paid')
+  assert.deepEqual(world.owned('disputed@sub.example'), ['welcome-tour'])
+
+  world.stripe.renew(subscriptionOf(world, bought))
+  await settled()
+  const second = world.stripe.dispute({ payment_intent: paymentOf(bought, 1) })
+  await settled()
+  world.stripe.disputeClose(second.id, 'lost')
+  await settled()
+  assert.equal((await orderOf(world, bought.session))?.state, 'charged_back')
+  assert.deepEqual(world.owned('disputed@sub.example'), [])
+})
+
+test('F12: a refund of the only period ends it; a renewal that is paid opens it again', async () => {
+  const bought = await subscribe('first@sub.example', 'welcome-tour')
+  world.stripe.refund({ payment_intent: paymentOf(bought, 0) })
+  await settled()
+  assert.deepEqual(await orderOf(world, bought.session), { state: 'refunded', issue: null, refunded: 900n })
+  assert.deepEqual(world.owned('first@sub.example'), [])
+  world.stripe.renew(subscriptionOf(world, bought))
+  await settled()
+  assert.deepEqual(await orderOf(world, bought.session), { state: 'partially_refunded', issue: null, refunded: 900n })
+  assert.deepEqual(world.owned('first@sub.example'), ['welcome-tour'])
+})
+
+test('F12: a refund of a renewal falls back to the period before, whose end and grace still count', async () => {
+  const bought = await subscribe('later@sub.example', 'welcome-tour')
+  await pass(29)
+  world.stripe.renew(subscriptionOf(world, bought))
+  await settled()
+  const refund = world.stripe.refund({ payment_intent: paymentOf(bought, 1) })
+  await settled()
+  assert.deepEqual(world.owned('later@sub.example'), ['welcome-tour'])
+  await world.settle(10 * day)
+  await settled()
+  assert.deepEqual(world.owned('later@sub.example'), [], 'the first period and its grace are over')
+  world.stripe.refundFail(refund.id)
+  await settled()
+  assert.deepEqual(world.owned('later@sub.example'), ['welcome-tour'], 'the money came back to us')
+})
+
+test('a part of a period that is paid back takes nothing away and asks nobody', async () => {
+  const bought = await subscribe('part@sub.example', 'welcome-tour')
+  world.stripe.refund({ payment_intent: paymentOf(bought, 0), amount: 300 })
+  await settled()
+  assert.deepEqual(await orderOf(world, bought.session), { state: 'partially_refunded', issue: null, refunded: 300n })
+  assert.deepEqual(world.owned('part@sub.example'), ['welcome-tour'])
+})
+
+test('payments of a subscription are matched by their invoices, and none of their events is left waiting', async () => {
+  await world.settle(minute)
+  const left = await world.rows(
+    `select type, state, outcome from inbound_event where state in ('pending', 'unmatched')`,
+  )
+  assert.deepEqual(left, [])
 })

@@ -12,10 +12,11 @@ const countsAsBack = (status: string | null) => status === 'succeeded' || status
 const isOpenDispute = (status: string) =>
   !status.startsWith('warning_') && status !== 'won' && status !== 'lost' && status !== 'prevented'
 
-/** What a subscription gives at a moment, from what the provider says about its paid periods. */
-export function subscriptionGives(subscription: Subscription, graceDays: number, now: Instant): Expectation {
-  const paidUntil = Math.max(0, ...subscription.paidPeriods.map((p) => p.end))
-  const end = paidUntil + graceDays * day
+/** What a subscription gives at a moment, from what the provider says about its periods: paid, and not paid back. */
+function subscriptionGives(subscription: Subscription, facts: Facts): Expectation {
+  const { rows, now } = facts
+  const kept = subscription.paidPeriods.filter((p) => !isPaidBack(p.paymentIntent, facts))
+  const end = Math.max(Number.NEGATIVE_INFINITY, ...kept.map((p) => p.end)) + rows.policy.graceDays * day
   switch (subscription.status) {
     case 'active':
     case 'trialing':
@@ -24,6 +25,12 @@ export function subscriptionGives(subscription: Subscription, graceDays: number,
     default:
       return 'shut'
   }
+}
+
+function isPaidBack(payment: string | null, facts: Facts): boolean {
+  const amount = facts.payments.get(payment ?? '')?.amount ?? 0
+  const back = of(facts.refunds, payment).filter((r) => countsAsBack(r.status))
+  return back.length > 0 && back.reduce((sum, r) => sum + r.amount, 0) >= amount
 }
 
 export type Expected = {
@@ -58,7 +65,6 @@ const indexed = (asked: Asked): Facts => ({
   disputeRows: new Map(asked.rows.disputes.map((d) => [d.id, d.state])),
 })
 
-/** What happened to the one payment of a checkout; a subscription's payments belong to its invoices. */
 const of = <T>(found: ReadonlyMap<string | null, readonly T[]>, payment: string | null): readonly T[] =>
   payment === null ? [] : (found.get(payment) ?? [])
 
@@ -71,7 +77,8 @@ export function expectedSeats(asked: Asked): Judged {
   for (const checkout of facts.truth.checkouts) {
     const order = orders.get(checkout.session)
     const told = (name: string | null) => name !== null && facts.rows.open.some((e) => e.text.includes(name))
-    const visible = told(checkout.session) || told(checkout.paymentIntent) || told(checkout.subscription)
+    const names = namesOf(checkout, facts)
+    const visible = names.some(told)
     if (checkout.paid && order === undefined) {
       if (!visible) violations.push({ code: 'paid_without_order', about: checkout.session, detail: 'No row knows it.' })
       continue
@@ -80,8 +87,6 @@ export function expectedSeats(asked: Asked): Judged {
     if (!visible) violations.push(...compare(checkout, order, facts))
     if (order.person === null) continue
     const { person } = order
-    const { session, paymentIntent, subscription } = checkout
-    const names = [session, paymentIntent, subscription, ...disputesOf(checkout, facts).map((d) => d.dispute)]
     for (const line of order.lines) {
       const expectation = lineGives(checkout, order, line.id, facts)
       for (const course of line.courses ?? []) expected.push({ person, course, order, names, expectation })
@@ -90,23 +95,39 @@ export function expectedSeats(asked: Asked): Judged {
   return { expected, violations }
 }
 
-/** Disputes over the payment of a checkout, or over any payment of its subscription. */
-function disputesOf({ paymentIntent, subscription }: Checkout, facts: Facts): ProviderTruth['disputes'] {
+/** The payment of a checkout, or every payment of its subscription's invoices. */
+function paymentsOf({ paymentIntent, subscription }: Checkout, facts: Facts): readonly string[] {
   const periods = facts.subscriptions.get(subscription ?? '')?.paidPeriods ?? []
-  const payments = new Set([paymentIntent, ...periods.map((p) => p.paymentIntent)])
-  return [...payments].flatMap((payment) => of(facts.disputes, payment))
+  const payments = [paymentIntent, ...periods.map((p) => p.paymentIntent)]
+  return [...new Set(payments.filter((p) => p !== null))]
 }
+
+const disputesOf = (checkout: Checkout, facts: Facts) =>
+  paymentsOf(checkout, facts).flatMap((payment) => of(facts.disputes, payment))
+
+const refundsOf = (checkout: Checkout, facts: Facts) =>
+  paymentsOf(checkout, facts).flatMap((payment) => of(facts.refunds, payment))
+
+/** Whatever an event about this purchase would name. */
+const namesOf = (checkout: Checkout, facts: Facts): readonly string[] =>
+  [
+    checkout.session,
+    checkout.subscription,
+    ...paymentsOf(checkout, facts),
+    ...disputesOf(checkout, facts).map((d) => d.dispute),
+    ...refundsOf(checkout, facts).map((r) => r.refund),
+  ].filter((name) => name !== null)
 
 /** One line of one checkout. Which line a partial refund pays back is the hub's own record, checked in `compare`. */
 function lineGives(checkout: Checkout, order: OrderRow, lineId: string, facts: Facts): Expectation {
-  const { rows, now } = facts
+  const { rows } = facts
   if (!checkout.paid) return 'shut'
   const disputes = disputesOf(checkout, facts)
   if (disputes.some((d) => d.status === 'lost')) return 'shut'
   if (rows.policy.disputes === 'suspend' && disputes.some((d) => isOpenDispute(d.status))) return 'shut'
   if (checkout.subscription !== null) {
     const subscription = facts.subscriptions.get(checkout.subscription)
-    return subscription === undefined ? 'shut' : subscriptionGives(subscription, rows.policy.graceDays, now)
+    return subscription === undefined ? 'shut' : subscriptionGives(subscription, facts)
   }
   const payment = facts.payments.get(checkout.paymentIntent ?? '')
   if (payment !== undefined && payment.refunded > 0 && payment.refunded >= payment.amount) return 'shut'
@@ -138,7 +159,7 @@ function compare(checkout: Checkout, order: OrderRow, facts: Facts): Violation[]
   } else if (order.personEmail !== normalizeEmail(checkout.email))
     say('buyer_differs', 'Another person holds the order.')
   found.push(...compareRefunds(checkout, order, facts))
-  for (const { dispute, status } of of(facts.disputes, checkout.paymentIntent)) {
+  for (const { dispute, status } of disputesOf(checkout, facts)) {
     const known = facts.disputeRows.get(dispute)
     if (known !== status) say('dispute_differs', `${dispute}: ${status} / ${known ?? 'unknown'}`)
   }
@@ -147,13 +168,14 @@ function compare(checkout: Checkout, order: OrderRow, facts: Facts): Violation[]
 
 function compareRefunds(checkout: Checkout, order: OrderRow, facts: Facts): Violation[] {
   const known = new Map((facts.refundRows.get(order.id) ?? []).map((r) => [r.id, r]))
-  const made = of(facts.refunds, checkout.paymentIntent)
+  const made = refundsOf(checkout, facts)
   return made.flatMap((refund): Violation[] => {
     const row = known.get(refund.refund)
     const say = (code: string, detail: string) => [{ code, about: order.id, detail: `${refund.refund}: ${detail}` }]
     if (row === undefined || row.state !== refund.status || row.amount !== BigInt(refund.amount))
       return say('refund_differs', `${refund.status} ${refund.amount} / ${row?.state} ${row?.amount}`)
-    if (!countsAsBack(row.state)) return []
+    // A subscription's refund is for a period, which the provider's books name; it has no lines.
+    if (!countsAsBack(row.state) || checkout.subscription !== null) return []
     if (row.allocation === null)
       return order.state === 'partially_refunded' && order.issue === null
         ? say('refund_unattributed_unseen', 'nobody is told')

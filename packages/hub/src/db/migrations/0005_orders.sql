@@ -93,6 +93,8 @@ create table refund (
   order_id text not null references "order",
   connection_id text not null references connection,
   external_id text not null,
+  -- The payment it pays back: of a subscription there are many, one per invoice.
+  payment_id text,
   amount bigint not null,
   currency text not null,
   state text not null check (state in ('pending', 'succeeded', 'failed', 'canceled', 'requires_action')),
@@ -153,7 +155,8 @@ create table subscription (
   connection_id text not null references connection,
   external_id text not null,
   state text not null,
-  paid_until timestamptz,
+  -- The end of a trial, or of the first period as the subscription itself showed it. What renewals paid is in invoice.
+  carried_until timestamptz,
   past_due_since timestamptz,
   told_at timestamptz,
   cancel_at timestamptz,
@@ -165,13 +168,14 @@ create table subscription (
 create index subscription_by_order on subscription (order_id);
 select bursar_protect('subscription');
 
--- One row per paid invoice: a renewal extends access once, however often it is told.
+-- One row per invoice. A paid one carries access to its period's end, until its payment is paid back in full.
 create table invoice (
   id text primary key,
   organization_id text not null references organization,
   subscription_id text not null references subscription,
   connection_id text not null references connection,
   external_id text not null,
+  payment_id text,
   state text not null,
   amount bigint not null,
   currency text not null,
@@ -180,6 +184,8 @@ create table invoice (
   updated_at timestamptz not null,
   unique (external_id, connection_id)
 );
+create index invoice_by_payment on invoice (payment_id, connection_id);
+create index invoice_by_subscription on invoice (subscription_id);
 select bursar_protect('invoice');
 
 -- How far a payment account's own list of events was compared with what arrived.
