@@ -15,6 +15,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const patterns = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts']
 /** Two test files at a time: each has its own processes and the database beside it, on two cores. */
 const filesAtOnce = 2
+const standardReporters = ['spec', './scripts/slowest.ts'].flatMap((name) => [
+  `--test-reporter=${name}`,
+  '--test-reporter-destination=stdout',
+])
 
 const args = process.argv.slice(2)
 const flags = args.filter((a) => a.startsWith('-'))
@@ -46,7 +50,8 @@ async function runAll(): Promise<number> {
 }
 
 function runTests(clusterUrl: string): Promise<number> {
-  const options = [`--test-concurrency=${filesAtOnce}`, '--test-reporter=spec', ...flags]
+  const reporters = flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : standardReporters
+  const options = [`--test-concurrency=${filesAtOnce}`, ...reporters, ...flags]
   const child = spawn(process.execPath, ['--test', ...options, ...files], {
     cwd: root,
     stdio: 'inherit',

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -74,6 +74,7 @@ function untilReady(child: ChildProcess): Promise<string> {
 }
 
 async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
+  // Only Linux tells; elsewhere both figures are NaN, and a bench shows that.
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024
   return { now: read('VmRSS'), peak: read('VmHWM') }
@@ -82,6 +83,8 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
 /** A folder that is gone afterwards. */
 export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'bursar-bench-'))
+  // As root the database runs as another user; when that one cannot walk in, its data would lie elsewhere and stay.
+  await chmod(folder, 0o711)
   try {
     return await work(folder)
   } finally {

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { createStripe } from '@bursar/connectors/payments/stripe/index.ts'
 import { systemClock } from '@bursar/kit/clock.ts'
@@ -18,6 +15,7 @@ import { stripeWebhookRoutes, webhookRoutes } from '#events/intake-routes.ts'
 import { createIntake } from '#events/receive.ts'
 import { type NewEvent, storeBatch } from '#events/store.ts'
 import { type BenchOptions, type Figure, median, quantile, rounded } from './figure.ts'
+import { inFolder } from './hub-process.ts'
 import { type LoadOrder, type LoadReport, makeBody } from './ingest-load.ts'
 
 const secret = 'whsec_bench_bench_bench_bench_bench'
@@ -235,22 +233,21 @@ function figures(rounds: readonly Round[]): Figure[] {
 }
 
 /** P2: how close the door comes to what the database takes, on a cluster of its own that waits for its disk. */
-export async function benchIngest(options: BenchOptions): Promise<Figure[]> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'bursar-bench-'))
-  const cluster = await startEmbedded({ folder })
-  try {
-    await migrate(cluster.url)
-    const db = createDatabase({ url: cluster.url, clock })
-    const pool = createPool({ url: cluster.url, role: null, max: 1 })
-    const bench: Bench = { db, pool, organization: ids.next('org'), connection: ids.next('con') }
-    const rounds: Round[] = []
-    // The first round warms plans and caches and is not counted.
-    await measure(bench, 1)
-    for (let n = 0; n < options.rounds; n++) rounds.push(await measure(bench, options.seconds))
-    await Promise.all([db.close(), pool.end()])
-    return figures(rounds)
-  } finally {
-    await cluster.stop()
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+export const benchIngest = (options: BenchOptions): Promise<Figure[]> =>
+  inFolder(async (folder) => {
+    const cluster = await startEmbedded({ folder })
+    try {
+      await migrate(cluster.url)
+      const db = createDatabase({ url: cluster.url, clock })
+      const pool = createPool({ url: cluster.url, role: null, max: 1 })
+      const bench: Bench = { db, pool, organization: ids.next('org'), connection: ids.next('con') }
+      const rounds: Round[] = []
+      // The first round warms plans and caches and is not counted.
+      await measure(bench, 1)
+      for (let n = 0; n < options.rounds; n++) rounds.push(await measure(bench, options.seconds))
+      await Promise.all([db.close(), pool.end()])
+      return figures(rounds)
+    } finally {
+      await cluster.stop()
+    }
+  })

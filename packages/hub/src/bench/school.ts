@@ -37,90 +37,104 @@ const send = (res: ServerResponse, status: number, body: unknown) => {
   res.end(text)
 }
 
-export async function startSchool(options: SchoolOptions): Promise<BenchSchool> {
-  const users = new Map<string, User>()
-  const byEmail = new Map<string, string>()
-  const enrolled = new Map<string, { at: number; schoolMs: number; times: number }>()
-  const waiting = new Map<string, () => void>()
-  const calls = { total: 0, tooMany: 0 }
+/** How many calls the window still takes; the rest is answered with 429. */
+const limiter = ({ requests, windowMs }: SchoolOptions, calls: { tooMany: number }) => {
   const window: number[] = []
-
-  const allowed = (): boolean => {
-    calls.total += 1
-    if (options.requests === 0) return true
+  return (): boolean => {
+    if (requests === 0) return true
     const now = performance.now()
-    while (window[0] !== undefined && window[0] <= now - options.windowMs) window.shift()
-    if (window.length >= options.requests) {
+    while (window[0] !== undefined && window[0] <= now - windowMs) window.shift()
+    if (window.length >= requests) {
       calls.tooMany += 1
       return false
     }
     window.push(now)
     return true
   }
+}
 
-  const createUser = (res: ServerResponse, body: string, took: () => number) => {
-    const { email } = JSON.parse(body) as { email: string }
-    if (byEmail.has(email)) return send(res, 422, { error: 'The email has already been taken.' })
-    const id = randomBytes(12).toString('hex')
-    users.set(id, { email, schoolMs: took() })
-    byEmail.set(email, id)
-    send(res, 201, {
-      id,
-      email,
-      username: email,
-      is_admin: false,
-      is_instructor: false,
-      is_suspended: false,
-      is_reporter: false,
-      role: { level: 'user', name: 'User' },
-      created: 1,
-      fields: {},
-      tags: [],
-    })
+const wireUser = (id: string, email: string) => ({
+  id,
+  email,
+  username: email,
+  is_admin: false,
+  is_instructor: false,
+  is_suspended: false,
+  is_reporter: false,
+  role: { level: 'user', name: 'User' },
+  created: 1,
+  fields: {},
+  tags: [],
+})
+
+const token = {
+  success: true,
+  tokenData: { access_token: 'bench-token-0001', token_type: 'Bearer', expires_in: 86_400 },
+  errors: [],
+}
+
+/** Who there is, who is enrolled since when, and who waits for it. */
+function register() {
+  const users = new Map<string, User>()
+  const byEmail = new Map<string, string>()
+  const enrolled = new Map<string, { at: number; schoolMs: number; times: number }>()
+  const waiting = new Map<string, () => void>()
+  return {
+    enrolled,
+    wait: (email: string) =>
+      new Promise<void>((resolve) => {
+        if (enrolled.has(email)) return resolve()
+        waiting.set(email, resolve)
+      }),
+    find: (res: ServerResponse, email: string) => {
+      const id = byEmail.get(email)
+      if (id === undefined) return send(res, 404, { error: 'not found' })
+      send(res, 200, wireUser(id, email))
+    },
+    create: (res: ServerResponse, body: string, took: () => number) => {
+      const { email } = JSON.parse(body) as { email: string }
+      if (byEmail.has(email)) return send(res, 422, { error: 'The email has already been taken.' })
+      const id = randomBytes(12).toString('hex')
+      users.set(id, { email, schoolMs: took() })
+      byEmail.set(email, id)
+      send(res, 201, wireUser(id, email))
+    },
+    enroll: (res: ServerResponse, id: string, took: () => number) => {
+      const user = users.get(id)
+      if (user === undefined) return send(res, 404, { error: 'no such user' })
+      const before = enrolled.get(user.email)
+      enrolled.set(user.email, {
+        at: performance.now(),
+        schoolMs: user.schoolMs + took(),
+        times: (before?.times ?? 0) + 1,
+      })
+      send(res, 200, { success: true })
+      waiting.get(user.email)?.()
+    },
   }
+}
 
-  const enroll = (res: ServerResponse, id: string, took: () => number) => {
-    const user = users.get(id)
-    if (user === undefined) return send(res, 404, { error: 'no such user' })
-    const before = enrolled.get(user.email)
-    enrolled.set(user.email, {
-      at: performance.now(),
-      schoolMs: user.schoolMs + took(),
-      times: (before?.times ?? 0) + 1,
-    })
-    send(res, 200, { success: true })
-    waiting.get(user.email)?.()
+export async function startSchool(options: SchoolOptions): Promise<BenchSchool> {
+  const calls = { total: 0, tooMany: 0 }
+  const allowed = limiter(options, calls)
+  const { enrolled, wait, find, create, enroll } = register()
+
+  const answer = (res: ServerResponse, method: string | undefined, path: string, body: string, began: number) => {
+    const took = () => performance.now() - began
+    const id = /^\/v2\/users\/([0-9a-f]+)\/enrollment$/.exec(path)?.[1]
+    if (id !== undefined) return enroll(res, id, took)
+    if (method === 'POST' && path === '/v2/users') return create(res, body, took)
+    find(res, decodeURIComponent(/^\/v2\/users\/(.+)$/.exec(path)?.[1] ?? ''))
   }
 
   const server = createServer((req, res) => {
     const began = performance.now()
-    const took = () => performance.now() - began
     const path = (req.url ?? '').replace('/admin/api', '')
     void bodyOf(req).then((body) => {
-      if (path.startsWith('/oauth2'))
-        return send(res, 200, {
-          success: true,
-          tokenData: { access_token: 'bench-token-0001', token_type: 'Bearer', expires_in: 86_400 },
-          errors: [],
-        })
+      if (path.startsWith('/oauth2')) return send(res, 200, token)
+      calls.total += 1
       if (!allowed()) return send(res, 429, { error: 'Too many requests' })
-      setTimeout(() => {
-        const match = /^\/v2\/users\/([0-9a-f]+)\/enrollment$/.exec(path)
-        if (match?.[1] !== undefined) return enroll(res, match[1], took)
-        if (req.method === 'POST' && path === '/v2/users') return createUser(res, body, took)
-        const found = /^\/v2\/users\/(.+)$/.exec(path)?.[1]
-        const known = found === undefined ? undefined : byEmail.get(decodeURIComponent(found))
-        if (known === undefined) return send(res, 404, { error: 'not found' })
-        send(res, 200, {
-          id: known,
-          email: decodeURIComponent(found ?? ''),
-          username: 'x',
-          role: { level: 'user', name: 'User' },
-          tags: [],
-          fields: {},
-          created: 1,
-        })
-      }, options.answerMs)
+      setTimeout(() => answer(res, req.method, path, body, began), options.answerMs)
     })
   })
   server.keepAliveTimeout = 60_000
@@ -129,11 +143,7 @@ export async function startSchool(options: SchoolOptions): Promise<BenchSchool> 
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     enrolled,
     calls,
-    wait: (email) =>
-      new Promise((resolve) => {
-        if (enrolled.has(email)) return resolve()
-        waiting.set(email, resolve)
-      }),
+    wait,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

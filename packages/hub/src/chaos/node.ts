@@ -31,27 +31,55 @@ export type ChaosNode = {
 
 type Gate = { readonly point: Point; readonly open: () => void }
 
-export function createNode(world: World, name: string): ChaosNode {
+/** Where a node waits between two steps until it is told to go on, or is dead. */
+function createGate(name: string) {
   let dead = false
   let gate: Gate | null = null
   let parked: () => void = () => undefined
-  let running: Promise<'ran' | 'idle'> | null = null
-
-  const step = (point: Point): Promise<void> => {
-    if (dead) return Promise.reject(new Killed(name))
-    return new Promise((resolve, reject) => {
-      gate = { point, open: () => (dead ? reject(new Killed(name)) : resolve()) }
-      parked()
-    })
+  return {
+    get dead() {
+      return dead
+    },
+    get at() {
+      return gate?.point ?? null
+    },
+    /** Stands in the node's way at every point. */
+    step: (point: Point): Promise<void> => {
+      if (dead) return Promise.reject(new Killed(name))
+      return new Promise((resolve, reject) => {
+        gate = { point, open: () => (dead ? reject(new Killed(name)) : resolve()) }
+        parked()
+      })
+    },
+    untilParked: () =>
+      new Promise<'parked'>((resolve) => {
+        parked = () => resolve('parked')
+      }),
+    open: () => {
+      const open = gate?.open
+      gate = null
+      open?.()
+    },
+    /** From here on every step ends in `Killed`, the one it waits at first. */
+    kill: (before: () => void) => {
+      dead = true
+      before()
+      gate?.open()
+    },
   }
+}
+
+export function createNode(world: World, name: string): ChaosNode {
+  const gate = createGate(name)
+  let running: Promise<'ran' | 'idle'> | null = null
   const app: App = {
     ...world.app,
     node: name,
-    db: createDatabase({ url: world.database.url, clock: world.clock, max: 4, step }),
+    db: createDatabase({ url: world.database.url, clock: world.clock, max: 4, step: gate.step }),
     http: async (request) => {
-      await step('calling')
+      await gate.step('calling')
       const outcome = await world.app.http(request)
-      await step('called')
+      await gate.step('called')
       return outcome
     },
   }
@@ -65,26 +93,18 @@ export function createNode(world: World, name: string): ChaosNode {
     pick: 'any',
   })
 
-  const untilParked = () =>
-    new Promise<'parked'>((resolve) => {
-      parked = () => resolve('parked')
-    })
-
   const advance = async (): Promise<'parked' | 'done' | 'idle'> => {
-    if (dead) return 'idle'
-    const stop = untilParked()
+    if (gate.dead) return 'idle'
+    const stop = gate.untilParked()
     if (running === null) running = drain.step()
-    else {
-      const open = gate?.open
-      gate = null
-      open?.()
-    }
+    else gate.open()
     const ended = running.then((result) => (result === 'idle' ? ('idle' as const) : ('done' as const)))
     const result = await Promise.race([stop, ended])
     if (result !== 'parked') running = null
     return result
   }
 
+  const leave = () => Promise.all([app.db.close(), drain.close()])
   return {
     name,
     advance,
@@ -92,17 +112,15 @@ export function createNode(world: World, name: string): ChaosNode {
       return running !== null
     },
     get at() {
-      return gate?.point ?? null
+      return gate.at
     },
     kill: async () => {
-      dead = true
-      drain.kill()
-      gate?.open()
+      gate.kill(drain.kill)
       await running
-      await Promise.all([app.db.close(), drain.close()])
+      await leave()
     },
     close: async () => {
-      if (!dead) await Promise.all([app.db.close(), drain.close()])
+      if (!gate.dead) await leave()
     },
   }
 }

@@ -60,36 +60,23 @@ const unstorable = (d: Delivery): boolean =>
     text.includes(nul),
   )
 
+type IntakeApp = Pick<App, 'clock' | 'ids' | 'db' | 'log'>
+
 /** The writer between the door and the database: many deliveries, few commits. */
-export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, options: IntakeOptions = {}): Intake {
-  const batchMax = options.batchMax ?? batchMaxDefault
+export function createIntake(app: IntakeApp, options: IntakeOptions = {}): Intake {
   const connections = options.connections ?? connectionsDefault
-  const queueMax = options.queueMax ?? queueMaxDefault
-  const queue: Waiting[] = []
-  let queueBytes = 0
+  const queue = createQueue(options.queueMax ?? queueMaxDefault, options.batchMax ?? batchMaxDefault)
   let writing = 0
   let inFlight = 0
   let closed = false
   let idle: (() => void)[] = []
 
-  const take = (): Waiting[] => {
-    let count = 0
-    let bytes = 0
-    for (const { delivery } of queue) {
-      if (count >= batchMax || (count > 0 && bytes + delivery.body.length > batchBytesMax)) break
-      count += 1
-      bytes += delivery.body.length
-    }
-    queueBytes -= bytes
-    return queue.splice(0, count)
-  }
-
   const pump = (): void => {
-    while (inFlight < connections && queue.length > 0) {
-      const batch = take()
+    while (inFlight < connections && queue.length() > 0) {
+      const batch = queue.take()
       inFlight += 1
       writing += batch.length
-      void write(batch).finally(() => {
+      void write(app, groupByKey(app, batch)).finally(() => {
         inFlight -= 1
         writing -= batch.length
         pump()
@@ -100,73 +87,89 @@ export function createIntake(app: Pick<App, 'clock' | 'ids' | 'db' | 'log'>, opt
     }
   }
 
-  const settle = (group: Group, fresh: ReadonlySet<string>): void => {
-    const [first, ...rest] = group.waiting
-    first?.resolve(fresh.has(group.event.id) ? 'stored' : 'duplicate')
-    for (const w of rest) w.resolve('duplicate')
-  }
-
-  const insert = async (groups: readonly Group[]): Promise<void> => {
-    for (let collisions = 0; ; collisions++) {
-      try {
-        const fresh = await insertBatch(
-          app.db,
-          groups.map((g) => g.event),
-          app.clock.now(),
-        )
-        for (const group of groups) settle(group, fresh)
-        return
-      } catch (error) {
-        if (!isCollision(error) || collisions >= collisionsMax) throw error
-      }
-    }
-  }
-
-  const write = async (batch: readonly Waiting[]): Promise<void> => {
-    const groups = groupByKey(app, batch)
-    try {
-      await insert(groups)
-    } catch (error) {
-      if (groups.length > 1 && isRowFault(error)) return writeOneByOne(groups)
-      reject(groups, error)
-    }
-  }
-
-  /** One row that cannot be stored must not refuse its neighbours. */
-  const writeOneByOne = async (groups: readonly Group[]): Promise<void> => {
-    for (const group of groups) {
-      try {
-        await insert([group])
-      } catch (error) {
-        reject([group], error)
-      }
-    }
-  }
-
-  const reject = (groups: readonly Group[], error: unknown): void => {
-    app.log.error('inbound events could not be stored', { events: groups.length, code: codeOf(error) })
-    const answer = answerFor(error)
-    for (const w of groups.flatMap((g) => g.waiting)) w.reject(answer)
-  }
-
   return {
     accept: (delivery) =>
-      new Promise((resolve, rejectOne) => {
-        if (closed) return rejectOne(new CodedError('not_ready', undefined, { retryAfter: retryAfterSeconds }))
-        if (unstorable(delivery))
-          return rejectOne(new CodedError('input_invalid', 'A field holds the character U+0000.'))
-        if (queue.length >= queueMax || queueBytes + delivery.body.length > queueBytesMax)
-          return rejectOne(new CodedError('overloaded', undefined, { retryAfter: retryAfterSeconds }))
-        queue.push({ delivery, resolve, reject: rejectOne })
-        queueBytes += delivery.body.length
+      new Promise((resolve, reject) => {
+        if (closed) return reject(new CodedError('not_ready', undefined, { retryAfter: retryAfterSeconds }))
+        if (unstorable(delivery)) return reject(new CodedError('input_invalid', 'A field holds the character U+0000.'))
+        if (!queue.offer({ delivery, resolve, reject }))
+          return reject(new CodedError('overloaded', undefined, { retryAfter: retryAfterSeconds }))
         pump()
       }),
-    depth: () => queue.length + writing,
+    depth: () => queue.length() + writing,
     drain: async () => {
       closed = true
-      if (inFlight > 0 || queue.length > 0) await new Promise<void>((resolve) => idle.push(resolve))
+      if (inFlight > 0 || queue.length() > 0) await new Promise<void>((resolve) => idle.push(resolve))
     },
   }
+}
+
+/** First in, first out, bounded in number and in bytes. */
+function createQueue(lengthMax: number, batchMax: number) {
+  const waiting: Waiting[] = []
+  let bytesWaiting = 0
+  return {
+    length: () => waiting.length,
+    /** False: there is no room. */
+    offer: (one: Waiting): boolean => {
+      const bytes = one.delivery.body.length
+      if (waiting.length >= lengthMax || bytesWaiting + bytes > queueBytesMax) return false
+      waiting.push(one)
+      bytesWaiting += bytes
+      return true
+    },
+    /** As many as one statement takes; at least one. */
+    take: (): Waiting[] => {
+      let count = 0
+      let bytes = 0
+      for (const { delivery } of waiting) {
+        if (count >= batchMax || (count > 0 && bytes + delivery.body.length > batchBytesMax)) break
+        count += 1
+        bytes += delivery.body.length
+      }
+      bytesWaiting -= bytes
+      return waiting.splice(0, count)
+    },
+  }
+}
+
+/** Answers every delivery of these groups, whatever comes of the writing. */
+async function write(app: IntakeApp, groups: readonly Group[]): Promise<void> {
+  try {
+    await insert(app, groups)
+  } catch (error) {
+    if (groups.length === 1 || !isRowFault(error)) return refuse(app, groups, error)
+    // One row that cannot be stored must not refuse its neighbours.
+    for (const group of groups) await write(app, [group])
+  }
+}
+
+async function insert(app: IntakeApp, groups: readonly Group[]): Promise<void> {
+  for (let collisions = 0; ; collisions++) {
+    try {
+      const fresh = await insertBatch(
+        app.db,
+        groups.map((g) => g.event),
+        app.clock.now(),
+      )
+      for (const group of groups) settle(group, fresh)
+      return
+    } catch (error) {
+      if (!isCollision(error) || collisions >= collisionsMax) throw error
+    }
+  }
+}
+
+function settle(group: Group, fresh: ReadonlySet<string>): void {
+  const [first, ...rest] = group.waiting
+  first?.resolve(fresh.has(group.event.id) ? 'stored' : 'duplicate')
+  for (const w of rest) w.resolve('duplicate')
+}
+
+function refuse(app: IntakeApp, groups: readonly Group[], error: unknown): void {
+  app.log.error('inbound events could not be stored', { events: groups.length, code: codeOf(error) })
+  const answer = answerFor(error)
+  for (const w of groups.flatMap((g) => g.waiting)) w.reject(answer)
 }
 
 /** One row per key, in key order: two batches that share keys then lock them in the same order. */

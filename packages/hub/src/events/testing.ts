@@ -46,25 +46,20 @@ async function addConnection(pool: pg.Pool, ids: Ids, organization: string): Pro
   return id
 }
 
-export async function createGround(): Promise<Ground> {
-  const place = await testDatabase()
-  const clock = virtualClock()
+/** An app that calls nobody and keeps what it was told to log. */
+function quietApp(url: string, clock: VirtualClock): { app: App; logged: Ground['logged'] } {
   const random = seededRandom(7)
-  const ids = createIds({ clock, random })
-  const db = createDatabase({ url: place.url, clock })
-  const pool = createPool({ url: place.url, role: null, max: 3 })
   const logged: Ground['logged'] = []
   const say = (level: string) => (message: string, facts?: unknown) => void logged.push({ level, message, facts })
-  const secrets = createSecretBox([{ id: 'k1', key: Buffer.alloc(32, 7) }])
   const app: App = {
     clock,
     random,
-    ids,
-    db,
+    ids: createIds({ clock, random }),
+    db: createDatabase({ url, clock }),
     http: async () => {
       throw new Error('these tests call nobody')
     },
-    secrets,
+    secrets: createSecretBox([{ id: 'k1', key: Buffer.alloc(32, 7) }]),
     log: { info: say('info'), warn: say('warn'), error: say('error') },
     node: 'node_test',
     publicUrl: 'https://hub.example',
@@ -72,11 +67,64 @@ export async function createGround(): Promise<Ground> {
     tokens: { get: () => undefined, set: () => undefined },
     budgetWaitMs: 0,
   }
+  return { app, logged }
+}
+
+type Where = { readonly organization: string; readonly connection: string }
+
+const secretAdder =
+  (app: App, pool: pg.Pool, { organization, connection }: Where): Ground['addSecret'] =>
+  async (secret, validFrom, validUntil) => {
+    const id = app.ids.next('sec')
+    await pool.query(
+      `insert into connection_secret (id, organization_id, connection_id, sealed, valid_from, valid_until, created_at)
+       values ($1, $2, $3, $4, to_timestamp($5), to_timestamp($6), now())`,
+      [
+        id,
+        organization,
+        connection,
+        app.secrets.seal(secret, id),
+        validFrom / 1000,
+        validUntil === undefined ? null : validUntil / 1000,
+      ],
+    )
+    return id
+  }
+
+const endpointLookup =
+  (app: App, rows: Ground['rows'], { organization, connection }: Where): Ground['lookup'] =>
+  (verify, livemode = null) =>
+  async (id) => {
+    if (id !== null && id !== connection) return null
+    const found = await rows<{ id: string; sealed: Buffer; valid_from: number; valid_until: number | null }>(
+      'select id, sealed, valid_from, valid_until from connection_secret order by id',
+    )
+    return {
+      organization,
+      connection,
+      source: `stripe:${connection}`,
+      livemode,
+      secrets: found.map((s) => ({
+        id: s.id,
+        secret: app.secrets.open(s.sealed, s.id),
+        validFrom: s.valid_from,
+        validUntil: s.valid_until,
+      })),
+      verify,
+    }
+  }
+
+export async function createGround(): Promise<Ground> {
+  const place = await testDatabase()
+  const clock = virtualClock()
+  const { app, logged } = quietApp(place.url, clock)
+  const { ids } = app
+  const pool = createPool({ url: place.url, role: null, max: 3 })
+  const rows = async <Row>(text: string, values: unknown[] = []) =>
+    (await pool.query(text, values)).rows as unknown as Row[]
   const organization = await addTenant(pool, ids, 'one')
   const connection = await addConnection(pool, ids, organization)
   const other = await addTenant(pool, ids, 'two')
-  const rows = async <Row>(text: string, values: unknown[] = []) =>
-    (await pool.query(text, values)).rows as unknown as Row[]
   return {
     app,
     clock,
@@ -87,43 +135,8 @@ export async function createGround(): Promise<Ground> {
     connection,
     logged,
     rows,
-    addSecret: async (secret, validFrom, validUntil) => {
-      const id = ids.next('sec')
-      await pool.query(
-        `insert into connection_secret (id, organization_id, connection_id, sealed, valid_from, valid_until, created_at)
-         values ($1, $2, $3, $4, to_timestamp($5), to_timestamp($6), now())`,
-        [
-          id,
-          organization,
-          connection,
-          secrets.seal(secret, id),
-          validFrom / 1000,
-          validUntil === undefined ? null : validUntil / 1000,
-        ],
-      )
-      return id
-    },
-    lookup:
-      (verify, livemode = null) =>
-      async (id) => {
-        if (id !== null && id !== connection) return null
-        const found = await rows<{ id: string; sealed: Buffer; valid_from: number; valid_until: number | null }>(
-          'select id, sealed, valid_from, valid_until from connection_secret order by id',
-        )
-        return {
-          organization,
-          connection,
-          source: `stripe:${connection}`,
-          livemode,
-          secrets: found.map((s) => ({
-            id: s.id,
-            secret: secrets.open(s.sealed, s.id),
-            validFrom: s.valid_from,
-            validUntil: s.valid_until,
-          })),
-          verify,
-        }
-      },
+    addSecret: secretAdder(app, pool, { organization, connection }),
+    lookup: endpointLookup(app, rows, { organization, connection }),
     jobs: () =>
       rows(
         `select j.key, j.payload, j.run_at from graphile_worker._private_jobs j
@@ -136,7 +149,7 @@ export async function createGround(): Promise<Ground> {
       await pool.query('delete from graphile_worker._private_jobs')
     },
     close: async () => {
-      await Promise.all([db.close(), pool.end()])
+      await Promise.all([app.db.close(), pool.end()])
       await place.drop()
     },
   }
