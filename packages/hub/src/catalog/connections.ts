@@ -1,6 +1,6 @@
 import type { LimitPolicy } from '@bursar/connectors/lms/port.ts'
 import { fail } from '@bursar/kit/errors.ts'
-import type { App, Ctx } from '#action/context.ts'
+import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { json, sql, ts } from '#db/sql.ts'
 
@@ -73,19 +73,44 @@ export async function addSecret(
   secret: string,
   overlapMs: number,
 ): Promise<string> {
-  const id = ctx.ids.next('whs')
   await tx.run(sql('connection_secret_retire')`
     update connection_secret set valid_until = ${ts(tx.now + overlapMs)} where connection_id = ${connectionId} and valid_until is null`)
-  await tx.run(sql('connection_secret_add')`
-    insert into connection_secret (id, organization_id, connection_id, sealed, valid_from, created_at)
-    values (${id}, ${ctx.organization}, ${connectionId}, ${ctx.secrets.seal(secret, secretSealedFor(id))}, ${ts(tx.now)}, ${ts(tx.now)})`)
-  return id
+  return insertSecret(tx, ctx, connectionId, secret, false)
 }
 
-export const validSecrets = async (tx: Tx, app: App, connectionId: string): Promise<readonly string[]> => {
-  const rows = await tx.many<{ id: string; sealed: Buffer }>(sql('connection_secret_valid')`
-    select id, sealed from connection_secret
-    where connection_id = ${connectionId} and valid_from <= ${ts(tx.now)} and (valid_until is null or valid_until > ${ts(tx.now)})
-    order by created_at desc limit 5`)
-  return rows.map((row) => app.secrets.open(row.sealed, secretSealedFor(row.id)))
+type KnownSecret = { readonly id: string; readonly sealed: Buffer; readonly listed: boolean; readonly ends: boolean }
+
+/**
+ * Makes the secrets of a connection those of the list: each listed one is valid for as long as it is listed, one that
+ * was listed before stays valid for `overlapMs`. Secrets given by hand are not touched. The same list changes nothing.
+ */
+export async function keepSecrets(
+  tx: Tx,
+  ctx: Ctx,
+  connectionId: string,
+  list: readonly string[],
+  overlapMs: number,
+): Promise<void> {
+  // The row, so that two nodes that start at once do not both add what is missing.
+  await tx.run(sql('connection_lock')`select 1 from connection where id = ${connectionId} for update`)
+  const rows = await tx.many<KnownSecret>(sql('connection_secret_known')`
+    select id, sealed, listed, valid_until is not null as ends from connection_secret
+    where connection_id = ${connectionId} and (valid_until is null or valid_until > ${ts(tx.now)})`)
+  const known = rows.map((row) => ({ ...row, secret: ctx.secrets.open(row.sealed, secretSealedFor(row.id)) }))
+  const kept = known.filter((k) => list.includes(k.secret) && (k.ends || !k.listed)).map((k) => k.id)
+  const left = known.filter((k) => !list.includes(k.secret) && k.listed && !k.ends).map((k) => k.id)
+  await tx.run(sql('connection_secret_keep')`
+    update connection_secret set listed = true, valid_until = null where id = any(${kept}::text[])`)
+  await tx.run(sql('connection_secret_leave')`
+    update connection_secret set valid_until = ${ts(tx.now + overlapMs)} where id = any(${left}::text[])`)
+  for (const secret of new Set(list))
+    if (!known.some((k) => k.secret === secret)) await insertSecret(tx, ctx, connectionId, secret, true)
+}
+
+async function insertSecret(tx: Tx, ctx: Ctx, connectionId: string, secret: string, listed: boolean): Promise<string> {
+  const id = ctx.ids.next('whs')
+  await tx.run(sql('connection_secret_add')`
+    insert into connection_secret (id, organization_id, connection_id, sealed, listed, valid_from, created_at)
+    values (${id}, ${ctx.organization}, ${connectionId}, ${ctx.secrets.seal(secret, secretSealedFor(id))}, ${listed}, ${ts(tx.now)}, ${ts(tx.now)})`)
+  return id
 }

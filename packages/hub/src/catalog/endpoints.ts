@@ -1,6 +1,6 @@
 import type { Instant } from '@bursar/kit/clock.ts'
 import type { App } from '#action/context.ts'
-import { sql } from '#db/sql.ts'
+import { sql, ts } from '#db/sql.ts'
 import type { Endpoint, EndpointSecret } from '#events/endpoint.ts'
 import { type Connection, secretSealedFor } from './connections.ts'
 import { paymentsOf } from './open.ts'
@@ -11,7 +11,8 @@ type SecretRow = {
   readonly validFrom: Instant
   readonly validUntil: Instant | null
 }
-const secretsMax = 10
+// As many as a seed may list; those that ended are kept only to name a sender that still uses one.
+export const secretsMax = 10
 
 const findConnection = async (app: App, category: Connection['category'], id: string | null) => {
   const rows = await app.db.direct<Connection>(sql('endpoint_connection')`
@@ -24,7 +25,8 @@ const findConnection = async (app: App, category: Connection['category'], id: st
 const findSecrets = async (app: App, connectionId: string): Promise<EndpointSecret[]> => {
   const rows = await app.db.direct<SecretRow>(sql('endpoint_secrets')`
     select id, sealed, valid_from as "validFrom", valid_until as "validUntil"
-    from connection_secret where connection_id = ${connectionId} order by created_at desc limit ${secretsMax}`)
+    from connection_secret where connection_id = ${connectionId}
+    order by valid_until is null or valid_until > ${ts(app.clock.now())}::timestamptz desc, created_at desc limit ${secretsMax}`)
   return rows.map((row) => ({
     id: row.id,
     secret: app.secrets.open(row.sealed, secretSealedFor(row.id)),

@@ -67,6 +67,7 @@ table connection_secret
   connection_id text not null
   created_at timestamp with time zone not null
   id text not null
+  listed boolean not null default false
   organization_id text not null
   sealed bytea not null
   valid_from timestamp with time zone not null
@@ -1099,7 +1100,9 @@ begin
         to_jsonb(array(select w from unnest(mine || due) as u(w) order by w)));
     end if;
     update rate_budget r set waiting = lanes where r.connection_id = bursar_take_slot.connection;
-    return least(due - t, 2147483647)::int;
+    -- Some ahead will not come back, so whoever is more than a window away asks again at half the wait: no slot stays
+    -- empty while somebody waits.
+    return least(due - t, greatest(span, (due - t) / 2), 2147483647)::int;
   end if;
   update rate_budget r set waiting = lanes, granted = b.granted || array_fill(t, array[cost]),
     synced = case when lane >= 4 then t else synced end

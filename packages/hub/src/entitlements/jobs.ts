@@ -9,6 +9,7 @@ import { apply } from './apply.ts'
 import { isAwaited, knock } from './health.ts'
 import { recompute } from './seats.ts'
 import { applyJob } from './store.ts'
+import { wakeTasks } from './wake.ts'
 
 const applyPayload = z.object({ organization: z.string(), accountId: z.string() })
 const knockPayload = z.object({ organization: z.string(), connectionId: z.string() })
@@ -20,6 +21,7 @@ const sweepMax = 500
 const sweepGraceMs = 2 * second
 
 export const entitlementTasks = (app: App): Tasks => ({
+  ...wakeTasks(app),
   'entitlements.apply': async (payload) => {
     const { organization, accountId } = applyPayload.parse(payload)
     const ctx = systemCtx(app, organization, 'entitlements')

@@ -4,7 +4,8 @@ import { paymentRegistry } from '@bursar/connectors/payments/registry.ts'
 import { day } from '@bursar/kit/clock.ts'
 import * as z from 'zod'
 import { type App, type Ctx, inTx, systemCtx } from '#action/context.ts'
-import { addSecret, connections, saveConnection, validSecrets } from '#catalog/connections.ts'
+import { connections, keepSecrets, saveConnection } from '#catalog/connections.ts'
+import { secretsMax } from '#catalog/endpoints.ts'
 import { withoutSecrets } from '#catalog/open.ts'
 import { createProduct, mapMetadata, mapPrice, publishVersion, saveCourse } from '#catalog/products.ts'
 import { sql } from '#db/sql.ts'
@@ -17,7 +18,8 @@ const connectionSchema = z.strictObject({
   platform: z.string(),
   /** The connector's own settings, secrets included; see its README. */
   config: z.record(z.string(), z.unknown()),
-  webhookSecrets: z.array(z.string().min(16)).default([]),
+  /** All of them are valid for as long as they stand here. */
+  webhookSecrets: z.array(z.string().min(16)).max(secretsMax).default([]),
 })
 const productSchema = z.strictObject({
   name: z.string().min(1).max(200),
@@ -63,7 +65,7 @@ export const seedSchema = z.strictObject({
 export type Seed = z.output<typeof seedSchema>
 type SeedOrganization = Seed['organizations'][number]
 
-// A secret that was replaced in the file still opens what was signed before, for as long as Stripe retries.
+// A secret that was taken out of the list still opens what was signed before, for as long as Stripe retries.
 const overlapMs = 4 * day
 
 /** The seed file; says which field is wrong. */
@@ -212,9 +214,7 @@ async function saveOne(
       config: open,
       credentials: secrets,
     })
-    const known = await validSecrets(tx, ctx, id)
-    for (const secret of wish.webhookSecrets)
-      if (!known.includes(secret)) await addSecret(tx, ctx, id, secret, overlapMs)
+    await keepSecrets(tx, ctx, id, wish.webhookSecrets, overlapMs)
     return id
   })
 }

@@ -20,6 +20,8 @@ create table connection_secret (
   organization_id text not null references organization,
   connection_id text not null references connection on delete cascade,
   sealed bytea not null,
+  -- It stands in the settings or the seed file, which also end it; one that was given by hand stays.
+  listed boolean not null default false,
   valid_from timestamptz not null,
   valid_until timestamptz,
   created_at timestamptz not null
