@@ -1,15 +1,14 @@
 /**
- * Writes packages/connectors/src/payments/stripe/schemas.generated.json: one JSON Schema per request the simulator
- * answers, made from the SDK's own types, so that the simulator refuses what Stripe refuses. Run it after every
- * upgrade of `stripe`; the version stands in the file and a test compares it.
+ * The text of packages/connectors/src/payments/stripe/schemas.generated.json: one JSON Schema per request the
+ * simulator answers, made from the SDK's own types, so that the simulator refuses what Stripe refuses. Part of
+ * `npm run generate`, for every upgrade of `stripe`; the version stands in the file and a test compares it.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Stripe from 'stripe'
 import { createGenerator } from 'ts-json-schema-generator'
 
 const root = join(import.meta.dirname, '..')
-const target = join(root, 'packages/connectors/src/payments/stripe/schemas.generated.json')
 
 /** Operation of the simulator → the SDK's type of its parameters. */
 const operations = {
@@ -105,41 +104,40 @@ function closed(root: string, definitions: Readonly<Record<string, unknown>>): N
   return { $ref: `${refPrefix}${short(root)}`, definitions: out }
 }
 
-const folder = mkdtempSync(join(root, 'packages/connectors/.schemas-'))
-try {
-  const entry = join(folder, 'requests.ts')
-  const lines = Object.entries(operations).map(([name, type]) => `export type ${name} = Stripe.${type}`)
-  writeFileSync(entry, `import type { Stripe } from 'stripe'\n${lines.join('\n')}\n`)
-  const tsconfig = join(folder, 'tsconfig.json')
-  writeFileSync(
-    tsconfig,
-    JSON.stringify({
-      compilerOptions: {
-        target: 'es2022',
-        module: 'nodenext',
-        moduleResolution: 'nodenext',
-        strict: true,
-        skipLibCheck: true,
-        types: ['node'],
-        noEmit: true,
-      },
-      files: ['requests.ts'],
-    }),
-  )
-  const generator = createGenerator({
-    path: entry,
-    tsconfig,
-    expose: 'export',
-    topRef: true,
-    jsDoc: 'none',
-    skipTypeCheck: true,
-    additionalProperties: false,
-  })
-  const requests = Object.fromEntries(
-    Object.keys(operations).map((name) => [name, closed(name, generator.createSchema(name).definitions ?? {})]),
-  )
-  writeFileSync(target, `${JSON.stringify({ stripe: Stripe.PACKAGE_VERSION, requests })}\n`)
-  process.stdout.write(`${target}: ${Object.keys(requests).length} requests, ${readFileSync(target).length} bytes\n`)
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+const compilerOptions = {
+  target: 'es2022',
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  strict: true,
+  skipLibCheck: true,
+  types: ['node'],
+  noEmit: true,
+}
+
+/** The whole file as it should be. */
+export function stripeSchemas(): string {
+  // Inside the package, so that `stripe` is found as the package finds it.
+  const folder = mkdtempSync(join(root, 'packages/connectors/.schemas-'))
+  try {
+    const entry = join(folder, 'requests.ts')
+    const lines = Object.entries(operations).map(([name, type]) => `export type ${name} = Stripe.${type}`)
+    writeFileSync(entry, `import type { Stripe } from 'stripe'\n${lines.join('\n')}\n`)
+    const tsconfig = join(folder, 'tsconfig.json')
+    writeFileSync(tsconfig, JSON.stringify({ compilerOptions, files: ['requests.ts'] }))
+    const generator = createGenerator({
+      path: entry,
+      tsconfig,
+      expose: 'export',
+      topRef: true,
+      jsDoc: 'none',
+      skipTypeCheck: true,
+      additionalProperties: false,
+    })
+    const requests = Object.fromEntries(
+      Object.keys(operations).map((name) => [name, closed(name, generator.createSchema(name).definitions ?? {})]),
+    )
+    return `${JSON.stringify({ stripe: Stripe.PACKAGE_VERSION, requests })}\n`
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

@@ -4,12 +4,10 @@
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startEmbedded } from '../packages/hub/src/db/embedded.ts'
 import { clusterEnvironment, prepareTemplate } from '../packages/hub/src/db/testing.ts'
+import { withCluster } from './cluster.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const patterns = ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts']
@@ -33,21 +31,10 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${names.join(' ')}\n`)
   process.exit(1)
 }
-process.exitCode = await runAll()
-
-async function runAll(): Promise<number> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'bursar-test-run-'))
-  // As root the server runs as another user, who must be able to walk through.
-  await chmod(folder, 0o711)
-  const cluster = await startEmbedded({ folder, unsafe: true })
-  try {
-    await prepareTemplate(cluster.url)
-    return await runTests(cluster.url)
-  } finally {
-    await cluster.stop()
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+process.exitCode = await withCluster(async (url) => {
+  await prepareTemplate(url)
+  return runTests(url)
+})
 
 function runTests(clusterUrl: string): Promise<number> {
   const reporters = flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : standardReporters

@@ -67,7 +67,7 @@ const parts: readonly { readonly title: string; readonly query: string }[] = [
   },
 ]
 
-/** The text of scripts/dump-schema.ts for a migrated database. The same schema gives the same text. */
+/** The text of schema.generated.sql for a migrated database. The same schema gives the same text. */
 export async function schemaText(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
