@@ -31,18 +31,19 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${names.join(' ')}\n`)
   process.exit(1)
 }
-process.exitCode = await withCluster(async (url) => {
+process.exitCode = await withCluster(async (url, folder) => {
   await prepareTemplate(url)
-  return runTests(url)
+  return runTests(url, folder)
 })
 
-function runTests(clusterUrl: string): Promise<number> {
+function runTests(clusterUrl: string, folder: string): Promise<number> {
   const reporters = flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : standardReporters
   const options = [`--test-concurrency=${filesAtOnce}`, ...reporters, ...flags]
   const child = spawn(process.execPath, ['--test', ...options, ...files], {
     cwd: root,
     stdio: 'inherit',
-    env: clusterEnvironment(clusterUrl),
+    // What a test puts into the system's temporary folder, and a killed one leaves there, goes with the run.
+    env: { ...clusterEnvironment(clusterUrl), TMPDIR: folder },
   })
   // Ctrl-C reaches the runner as well as us; SIGTERM only us. Either way it ends first and we clean up after it.
   const pass = (name: NodeJS.Signals) => () => child.kill(name)
