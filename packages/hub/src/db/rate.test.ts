@@ -125,7 +125,7 @@ test('a waiter that never comes back blocks nobody for long', async () => {
   await run(connection, [caller('provisioning', start, 30)], start)
   const refused = await takeSlot(db(), { connection, lane: 'interactive', limit, now: start })
   assert.ok(!refused.ok)
-  const late = start + refused.retryAfterMs + 600
+  const late = start + refused.retryAfterMs + 5_100
   const lower = await run(connection, [caller('confirmation', late, 30, 0, 1)], late)
   assert.equal(lower.length, 30)
 })

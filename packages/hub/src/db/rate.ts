@@ -28,7 +28,7 @@ const go: Slot = { ok: true }
 
 /**
  * Takes one call out of the connection's budget, or says when to ask again: in the same lane, and soon after, because
- * a place in the queue is kept for 500 ms. One statement; the rules stand beside it in migration 0007.
+ * a place in the queue is kept for five seconds. One statement; the rules stand beside it in migration 0007.
  */
 export async function takeSlot(db: Database, request: SlotRequest): Promise<Slot> {
   const { connection, limit, cost = 1 } = request

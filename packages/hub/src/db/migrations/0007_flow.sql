@@ -146,14 +146,15 @@ grant select, insert, update, delete on rate_budget to bursar_system;
 --   * At most `requests` grants in any window of `window_ms` and 250 ms more, because a call arrives later than it was
 --     granted, and not always by the same amount.
 --   * Whoever is refused is told the moment when the slot that is theirs frees, behind those who wait already.
---   * A lane leaves the free slots to the higher lanes that wait. Who does not come back within 500 ms is forgotten.
+--   * A lane leaves the free slots to the higher lanes that wait. Who does not come back within 5 s is forgotten: jobs
+--     that were put back start late when thirty start at once, and a lost place costs a whole window.
 --   * The two sync lanes take one slot per (window_ms + 250) / requests, so that the oldest grant is never far from its end
 --     and a higher lane waits about one such step.
 create function bursar_take_slot(connection text, lane int, requests int, window_ms int, cost int, at bigint)
   returns int language plpgsql as $$
 declare
   margin_ms constant int := 250;
-  return_ms constant int := 500;
+  return_ms constant int := 5000;
   waiting_max constant int := 200;
   b rate_budget;
   t bigint;
