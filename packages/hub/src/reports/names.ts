@@ -44,8 +44,11 @@ export function lengthText(ms: number): string {
   return more === 0 ? `${whole} ${unit}` : `${whole} ${unit} ${more} ${smaller[1]}`
 }
 
+const distanceText = (at: number, now: number): string =>
+  at === now ? 'now' : at > now ? `in ${lengthText(at - now)}` : `${lengthText(now - at)} ago`
+
 /** A moment as seen from now, relative and absolute: `in 5 min (2026-… UTC)`. */
-export const momentText = (at: number, now: number): string => {
-  const distance = at === now ? 'now' : at > now ? `in ${lengthText(at - now)}` : `${lengthText(now - at)} ago`
-  return `${distance} (${utcText(at)})`
-}
+export const momentText = (at: number, now: number): string => `${distanceText(at, now)} (${utcText(at)})`
+
+/** For after "since": the moment first, because "since 2 h ago" is no English. */
+export const sinceText = (at: number, now: number): string => `${utcText(at)} (${distanceText(at, now)})`

@@ -52,7 +52,9 @@ function callSentence(data: CallData, names: Around): string {
  */
 const sentences: Sentences = {
   'event.received': (d) => `${provider(d.provider)} told us ${d.type} (${d.externalId}).`,
-  'order.created': (d) => `An order began over ${moneyText(d.amount, d.currency)}.`,
+  // A checkout that we opened has no amount before the buyer has chosen what he pays.
+  'order.created': (d) =>
+    BigInt(d.amount) === 0n ? 'An order began.' : `An order over ${moneyText(d.amount, d.currency)} began.`,
   'order.paid': (d) => `${moneyText(d.amount, d.currency)} was paid.`,
   'order.awaiting_funds': (d) => `The form was finished, the money is on its way. ${d.reason}`,
   'order.canceled': (d) => `The order came to nothing. ${d.reason}`,

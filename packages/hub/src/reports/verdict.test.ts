@@ -32,12 +32,12 @@ const down = { failureClass: 'unavailable', failureMessage: 'LearnWorlds answers
 test('each standing of a seat is one honest sentence', () => {
   assert.equal(
     told({ actual: 'granted', openedAt: now - day, live: ['Bought: Sourdough'] }),
-    'open: Open at Harbour School since 1 d ago (2026-01-04 09:00:00 UTC). Bought: Sourdough.',
+    'open: Open at Harbour School since 2026-01-04 09:00:00 UTC (1 d ago). Bought: Sourdough.',
   )
   assert.equal(told({ nextTryAt: now }), 'being_set_up: Being set up at Harbour School.')
   assert.equal(
     told({ ...down, nextTryAt: now + 5 * minute }),
-    'waiting: Waiting. Harbour School: LearnWorlds answers 503. Since 1 h ago (2026-01-05 08:00:00 UTC). Next try in 5 min (2026-01-05 09:05:00 UTC).',
+    'waiting: Waiting. Harbour School: LearnWorlds answers 503. Since 2026-01-05 08:00:00 UTC (1 h ago). Next try in 5 min (2026-01-05 09:05:00 UTC).',
   )
   assert.match(told({ ...down, failureClass: 'invalid' }), /^needs_person: A person must act\. /)
   assert.match(told({ ...down, failureClass: 'needs_learner' }), /^needs_learner: The learner must act\. /)

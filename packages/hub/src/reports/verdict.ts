@@ -1,5 +1,5 @@
 import type { Instant } from '@bursar/kit/clock.ts'
-import { momentText } from './names.ts'
+import { momentText, sinceText } from './names.ts'
 import { issueText } from './sentences.ts'
 
 export const verdictKinds = [
@@ -41,14 +41,14 @@ const stop = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 const waitingText = (seat: SeatFacts, now: Instant): string => {
   if (seat.paused) return `${seat.school} is paused by hand; it goes on with connections.resume.`
-  const since = seat.failingSince === null ? '' : ` Since ${momentText(seat.failingSince, now)}.`
+  const since = seat.failingSince === null ? '' : ` Since ${sinceText(seat.failingSince, now)}.`
   const next = seat.nextTryAt === null ? '' : ` Next try ${momentText(seat.nextTryAt, now)}.`
   return `${stop(`${seat.school}: ${seat.failureMessage ?? 'not yet done'}`)}${since}${next}`
 }
 
 function granted(seat: SeatFacts, now: Instant): Verdict {
   if (seat.actual === 'granted') {
-    const since = seat.openedAt === null ? '' : ` since ${momentText(seat.openedAt, now)}`
+    const since = seat.openedAt === null ? '' : ` since ${sinceText(seat.openedAt, now)}`
     const why = seat.live.length === 0 ? '' : ` ${stop(seat.live.join('; '))}`
     return { kind: 'open', sentence: `Open at ${seat.school}${since}.${why}` }
   }
