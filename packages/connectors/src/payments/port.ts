@@ -205,6 +205,11 @@ export interface PaymentConnector {
   parse(body: Buffer): VerifiedEvent | null
   /** The thing as it is now. `null` when the provider does not know it. */
   read(subject: Subject): Promise<Outcome<PaymentTruth | null>>
+  /**
+   * The checkout a payment was made through; null when there is none: it was asked for elsewhere, or pays an invoice
+   * of a subscription.
+   */
+  checkoutOf(paymentId: string): Promise<Outcome<string | null>>
   /** Events since a moment, oldest first: finds what was never delivered. Stripe keeps 30 days. */
   events(since: Instant, cursor?: string): Promise<Outcome<Page<VerifiedEvent & { readonly raw: Buffer }>>>
   createCheckout(request: CheckoutRequest): Promise<Outcome<{ readonly externalId: string; readonly url: string }>>

@@ -29,10 +29,14 @@ export async function offersOf(
 export function productOfMetadata(tx: Tx, connectionId: string, metadata: Readonly<Record<string, string>>) {
   const keys = Object.keys(metadata)
   if (keys.length === 0) return Promise.resolve(null)
-  return tx.maybeOne<{ versionId: string; name: string; amount: bigint | null; currency: string | null }>(sql(
-    'product_of_metadata',
-  )`
-    select v.id as "versionId", d.name, p.amount, p.currency
+  return tx.maybeOne<{
+    versionId: string
+    productId: string
+    name: string
+    amount: bigint | null
+    currency: string | null
+  }>(sql('product_of_metadata')`
+    select v.id as "versionId", d.id as "productId", d.name, p.amount, p.currency
     from unnest(${keys}::text[], ${Object.values(metadata)}::text[]) as given(key, value)
     join metadata_map m on m.connection_id = ${connectionId} and m.key = given.key and m.value = given.value
     join product d on d.id = m.product_id

@@ -103,7 +103,7 @@ async function post(storm: Storm): Promise<void> {
   const chosen = by.one(world.stripe.outbox().filter((d) => d.state === 'waiting'))
   if (chosen === undefined) return
   if (by.chance(0.07)) {
-    chosen.state = 'dropped'
+    world.stripe.drop(chosen.id)
     storm.counts.lost += 1
     return tell(storm, `lost ${chosen.type}`)
   }

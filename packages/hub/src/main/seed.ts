@@ -18,8 +18,8 @@ const connectionSchema = z.strictObject({
   platform: z.string(),
   /** The connector's own settings, secrets included; see its README. */
   config: z.record(z.string(), z.unknown()),
-  /** All of them are valid for as long as they stand here. */
-  webhookSecrets: z.array(z.string().min(16)).max(secretsMax).default([]),
+  /** All of them are valid for as long as they stand here. Left out: the file says nothing about them. */
+  webhookSecrets: z.array(z.string().min(16)).max(secretsMax).optional(),
 })
 const productSchema = z.strictObject({
   name: z.string().min(1).max(200),
@@ -214,7 +214,7 @@ async function saveOne(
       config: open,
       credentials: secrets,
     })
-    await keepSecrets(tx, ctx, id, wish.webhookSecrets, overlapMs)
+    if (wish.webhookSecrets !== undefined) await keepSecrets(tx, ctx, id, wish.webhookSecrets, overlapMs)
     return id
   })
 }

@@ -186,6 +186,45 @@ test('a partial refund made elsewhere waits for a person, who says which line it
   assert.deepEqual(world.owned('unclear@learner.example'), ['food-safety'])
 })
 
+test('too little for what the metadata names is asked about until the price is right; then resettle opens it', async () => {
+  const price = await world.sell('Dear', 4900, ['welcome-tour'])
+  const [product] = await world.rows<{ id: string; connectionId: string }>(
+    `select product_id as id, connection_id as "connectionId" from price where external_id = '${price}'`,
+  )
+  await world.rows(`insert into metadata_map (organization_id, connection_id, key, value, product_id)
+    select organization_id, connection_id, 'courseId', '77', product_id from price where external_id = '${price}'`)
+  const session = await world.checkout([world.stripe.addPrice({ name: 'A form of a shop', amount: 3900 }).id], {
+    metadata: { courseId: '77' },
+  })
+  world.stripe.pay({ session, email: 'less@learner.example' })
+  await world.settle()
+  const { orders } = await answer<{ orders: { id: string }[] }>('orders.list', { email: 'less@learner.example' })
+  const orderId = orders[0]?.id ?? ''
+  assert.equal((await orderOf(orderId)).issue, 'amount_mismatch')
+  assert.equal((await answer<{ issue: string | null }>('orders.resettle', { orderId })).issue, 'amount_mismatch')
+  const { id: productId, connectionId } = product ?? { id: '', connectionId: '' }
+  await answer('prices.map', { connectionId, priceId: price, productId, currency: 'USD', amount: '3900' })
+  await world.settle()
+  assert.equal((await orderOf(orderId)).issue, null)
+  assert.deepEqual(world.owned('less@learner.example'), ['welcome-tour'])
+})
+
+test('metadata that names another course is asked about until somebody mends the map', async () => {
+  const price = await world.sell('Bought', 1000, ['menu-pricing'])
+  const other = await world.sell('Named', 1000, ['food-safety'])
+  await world.rows(`insert into metadata_map (organization_id, connection_id, key, value, product_id)
+    select organization_id, connection_id, 'courseId', '78', product_id from price where external_id = '${other}'`)
+  const session = await world.checkout([price], { metadata: { courseId: '78' } })
+  world.stripe.pay({ session, email: 'named@learner.example' })
+  await world.settle()
+  const { orders } = await answer<{ orders: { id: string }[] }>('orders.list', { email: 'named@learner.example' })
+  const orderId = orders[0]?.id ?? ''
+  assert.equal((await orderOf(orderId)).issue, 'metadata_mismatch')
+  await world.rows(`update metadata_map set product_id = (select product_id from price where external_id = '${price}')
+    where value = '78'`)
+  assert.deepEqual(await answer('orders.resettle', { orderId }), { read: true, state: 'paid', issue: null })
+})
+
 test('resettle fetches what no event told, and changes nothing the second time', async () => {
   const price = await world.sell('Quiet', 2500, ['sourdough-basics'])
   const { order } = await bought('quiet@learner.example', [price])

@@ -130,7 +130,11 @@ type MetadataOffer = { readonly versionId: string; readonly amount: bigint | nul
  */
 function mismatch(order: OrderRow, lines: readonly NewLine[], hint: MetadataOffer | null): Lined['issue'] {
   if (hint === null) return null
-  if (lines.some((l) => l.productVersionId === hint.versionId)) return null
+  return lines.some((l) => l.productVersionId === hint.versionId) ? null : mismatchOf(order, hint)
+}
+
+/** Why the product that metadata names was not bought. */
+export function mismatchOf(order: OrderRow, hint: MetadataOffer): NonNullable<Lined['issue']> {
   if (tooLittle(order, hint))
     return { code: 'amount_mismatch', detail: 'Less was paid than the course named in the metadata costs.' }
   return { code: 'metadata_mismatch', detail: 'The metadata names a course that this payment did not buy.' }

@@ -47,6 +47,8 @@ type Issue = { readonly issue: string | null; readonly issueDetail: string | nul
 function issueOf(order: OrderRow, lines: readonly LineRow[], refundUnclear: boolean): Issue {
   if (order.paidAt === null) return { issue: null, issueDetail: null }
   if (order.issue === 'amount_mismatch') return { issue: order.issue, issueDetail: order.issueDetail }
+  // The money was told before the checkout was read: its lines come with the checkout's own event, or with the sweep.
+  if (lines.length === 0 && order.checkoutId !== null) return { issue: null, issueDetail: null }
   const unknown = lines.filter((l) => l.productVersionId === null)
   if (lines.length === 0 || unknown.length > 0)
     return {

@@ -9,11 +9,13 @@ import { apply } from '#entitlements/apply.ts'
 import { applyJob } from '#entitlements/store.ts'
 import type { Handled, StoredEvent } from '#events/process.ts'
 import { record } from '#events/timeline.ts'
-import { settle } from './settle.ts'
+import { orderIdKey, settle } from './settle.ts'
 import type { Settled, Telling } from './telling.ts'
 
 // An order may be some seconds behind its first event, or, when its own event was lost, until the next sweep.
 const unmatchedWaitsMs = [2 * second, 10 * second, minute, 5 * minute, 20 * minute, hour, 3 * hour, 12 * hour]
+// After 2 s, 10 s and a minute what is on its way has arrived; then the provider is asked where the payment comes from.
+const searchFrom = 3
 const readRetryMs = 20 * second
 // A provider that is down is asked the more rarely the longer it lasts, and each try is free. After three days, which
 // is as long as Stripe itself repeats an event, it is this one event that cannot be read: then its tries count.
@@ -41,16 +43,33 @@ export async function handlePaymentEvent(ctx: Ctx, event: StoredEvent): Promise<
     type: event.type,
     eventId: event.id,
   }
+  const settled = await settleAll(ctx, event, truths.found, telling)
+  if (!connector.canRead || event.attempts < searchFrom || settled.some((s) => s.outcome === 'settled'))
+    return verdict(ctx, event, settled)
+  const origin = await originOf(connector, truths.found)
+  if ('failure' in origin) return readAgain(ctx, event, origin.failure)
+  if (origin.elsewhere !== null) return { state: 'ignored', outcome: origin.elsewhere }
+  if (origin.checkouts.length === 0) return verdict(ctx, event, settled)
+  return verdict(ctx, event, await settleAll(ctx, event, [...origin.checkouts, ...truths.found], telling))
+}
+
+/** Settles what was found in one transaction, and opens or closes seats at once. */
+async function settleAll(
+  ctx: Ctx,
+  event: StoredEvent,
+  found: readonly PaymentTruth[],
+  telling: Telling,
+): Promise<readonly Settled[]> {
   const settled = await inTx(ctx, async (tx) => {
     const all: Settled[] = []
-    for (const truth of truths.found) all.push(await settle(tx, ctx, truth, telling))
+    for (const truth of found) all.push(await settle(tx, ctx, truth, telling))
     const orderId = all.find((s) => s.outcome === 'settled')?.orderId
     if (orderId !== undefined) await record(tx, ctx, [received(event, orderId)])
     return all
   })
   const accounts = [...new Set(settled.flatMap((s) => (s.outcome === 'settled' ? s.accounts : [])))]
   for (const account of accounts) await open(ctx, account)
-  return verdict(ctx, event, settled)
+  return settled
 }
 
 const received = (event: StoredEvent, orderId: string) =>
@@ -85,6 +104,41 @@ const rank: Readonly<Record<Subject['kind'], number>> = {
   dispute: 6,
 }
 const inOrder = (subjects: readonly Subject[]) => [...subjects].sort((a, b) => rank[a.kind] - rank[b.kind])
+
+type Origin =
+  | { readonly failure: Failure }
+  | { readonly elsewhere: string | null; readonly checkouts: readonly PaymentTruth[] }
+
+/**
+ * Where payments come from that no order knows: a checkout of which no event arrived is found through its payment; a
+ * payment without a checkout was sold elsewhere on the same account. One that names an order of ours keeps waiting.
+ */
+async function originOf(connector: PaymentConnector, found: readonly PaymentTruth[]): Promise<Origin> {
+  const checkouts: PaymentTruth[] = []
+  const foreign: string[] = []
+  for (const truth of found) {
+    const paymentId = paymentIdOf(truth)
+    if (paymentId === null) continue
+    const checkoutId = await connector.checkoutOf(paymentId)
+    if (!checkoutId.ok) return { failure: checkoutId.failure }
+    if (checkoutId.value === null) {
+      if (truth.kind === 'payment' && truth.metadata[orderIdKey] === undefined) foreign.push(paymentId)
+      continue
+    }
+    const read = await connector.read({ kind: 'checkout', externalId: checkoutId.value })
+    if (!read.ok) return { failure: read.failure }
+    if (read.value !== null) checkouts.push(read.value)
+  }
+  const all = foreign.length > 0 && foreign.length === found.length
+  return { checkouts, elsewhere: all ? `No checkout belongs to ${foreign.join(', ')}: sold elsewhere.` : null }
+}
+
+const paymentIdOf = (truth: PaymentTruth): string | null =>
+  truth.kind === 'payment'
+    ? truth.externalId
+    : truth.kind === 'refund' || truth.kind === 'dispute'
+      ? truth.paymentId
+      : null
 
 function readAgain(ctx: Ctx, event: StoredEvent, failure: Failure): Handled {
   if (failure.class === 'invalid') return { state: 'ignored', outcome: failure.message }

@@ -9,7 +9,7 @@ import { enqueue, type JobSpec } from '#db/jobs/queue.ts'
 import type { Tasks } from '#db/jobs/task.ts'
 import { sql } from '#db/sql.ts'
 import { applyJob } from '#entitlements/store.ts'
-import { tooLittle } from './checkout.ts'
+import { mismatchOf, tooLittle } from './checkout.ts'
 import { reevaluate } from './evaluate.ts'
 import { settle } from './settle.ts'
 import { findOrder, type OrderRow, orderLines, pinLine } from './store.ts'
@@ -68,7 +68,7 @@ export async function resettle(
       if (settled.outcome === 'settled') for (const account of settled.accounts) accounts.add(account)
     }
     const now = await lockOrder(tx, orderId)
-    const settled = await reevaluate(tx, ctx, now, now)
+    const settled = await reevaluate(tx, ctx, { ...now, ...(await mismatchNow(tx, now)) }, now)
     if (settled.outcome === 'settled') for (const account of settled.accounts) accounts.add(account)
     await enqueue(
       tx,
@@ -132,6 +132,19 @@ async function pinMapped(tx: Tx, order: OrderRow): Promise<void> {
   }
 }
 
+/** Whether metadata and payment still disagree, by what is mapped and priced now. */
+async function mismatchNow(tx: Tx, order: OrderRow): Promise<Pick<OrderRow, 'issue' | 'issueDetail'>> {
+  const { issue, issueDetail } = order
+  if (issue !== 'amount_mismatch' && issue !== 'metadata_mismatch') return { issue, issueDetail }
+  const hint = await productOfMetadata(tx, order.connectionId, order.metadata)
+  if (hint === null) return { issue: null, issueDetail: null }
+  const sold = await tx.maybeOne(sql('order_sold_product')`
+    select 1 as one from order_line l join product_version v on v.id = l.product_version_id
+    where l.order_id = ${order.id} and v.product_id = ${hint.productId} limit 1`)
+  const now = sold === null ? mismatchOf(order, hint) : null
+  return { issue: now?.code ?? null, issueDetail: now?.detail ?? null }
+}
+
 const onePayload = z.object({ organization: z.string(), orderId: z.string() })
 const manyPayload = z.object({ organization: z.string(), connectionId: z.string(), after: z.string().default('') })
 
@@ -146,7 +159,8 @@ export const resettleTasks = (app: App): Tasks => ({
     const { organization, connectionId, after } = manyPayload.parse(payload)
     await inTx({ db: app.db, organization }, async (tx) => {
       const rows = await tx.many<{ id: string }>(sql('orders_unmapped')`
-        select id from "order" where issue in ('price_unknown', 'amount_mismatch') and connection_id = ${connectionId} and id > ${after}
+        select id from "order" where organization_id = bursar_organization() and issue in ('price_unknown', 'amount_mismatch', 'metadata_mismatch')
+          and connection_id = ${connectionId} and id > ${after}
         order by id limit ${batchMax}`)
       await enqueue(
         tx,

@@ -38,7 +38,8 @@ export async function settle(tx: Tx, ctx: Ctx, truth: PaymentTruth, telling: Tel
   }
 }
 
-const orderIdKey = 'hub_order_id'
+/** The metadata key by which a payment names our own order. */
+export const orderIdKey = 'hub_order_id'
 const unmatched = (why: string): Settled => ({ outcome: 'unmatched', why })
 
 async function settlePayment(tx: Tx, ctx: Ctx, payment: PaymentFacts, telling: Telling): Promise<Settled> {

@@ -8,11 +8,14 @@ import type { StripeConfig } from './config.ts'
 import { classify, isMissing, noKey } from './failures.ts'
 import { toStripe } from './money.ts'
 import { probe } from './probe.ts'
-import { readSubject } from './read.ts'
+import { checkoutOf, readSubject } from './read.ts'
 import { sweep } from './sweep.ts'
 import { readStored, verifyDelivery } from './verify.ts'
 
 const idPattern = /^[A-Za-z0-9_]{1,255}$/
+
+// A payment without an intent is known by its charge; no session has ever made one.
+const isPaymentIntent = (id: string): boolean => id.startsWith('pi_') && idPattern.test(id)
 
 async function readOrNull(stripe: Stripe, subject: Subject): Promise<PaymentTruth | null> {
   // An empty or foreign id would become another address of the API, such as a list.
@@ -64,6 +67,8 @@ export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConn
     verify: verifyDelivery,
     parse: readStored,
     read: (subject) => call((client) => readOrNull(client, subject)),
+    checkoutOf: (paymentId) =>
+      call(async (client) => (isPaymentIntent(paymentId) ? checkoutOf(client, paymentId) : null)),
     events: (since, cursor) => call((client) => sweep(client, since, io.clock.now(), cursor)),
     createCheckout: (request) => call((client) => openCheckout(client, request)),
     refund: async ({ amount: asked, currency, ...request }) => {

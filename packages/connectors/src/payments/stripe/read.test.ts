@@ -171,3 +171,12 @@ test('A sweep over more events than one answer holds halves its window and loses
   assert.ok(pages > 1)
   assert.deepEqual(found, expected)
 })
+
+test('A payment leads to its checkout; one that was made without a checkout leads nowhere', async () => {
+  const id = await paidCheckout('origin')
+  const payment = stage.sim.session(id)?.payment_intent
+  assert.ok(typeof payment === 'string')
+  assert.equal(value(await stage.stripe.checkoutOf(payment)), id)
+  assert.equal(value(await stage.stripe.checkoutOf('pi_unknown')), null)
+  assert.equal(value(await stage.stripe.checkoutOf('ch_without_intent')), null)
+})

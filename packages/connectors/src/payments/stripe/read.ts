@@ -106,6 +106,12 @@ async function readSubscription(stripe: Stripe, id: string): Promise<PaymentTrut
   return subscriptionTruth(subscription, items)
 }
 
+/** The checkout session of a payment; a subscription's session names no payment, so its payments have none. */
+export async function checkoutOf(stripe: Stripe, paymentId: string): Promise<string | null> {
+  const { data } = await stripe.checkout.sessions.list({ payment_intent: paymentId, limit: 1 })
+  return data[0]?.id ?? null
+}
+
 /** The thing as it is now, in one call where Stripe allows it: more only for long lists and for disputes. */
 export async function readSubject(stripe: Stripe, subject: Subject): Promise<PaymentTruth> {
   const id = subject.externalId

@@ -36,7 +36,7 @@ export type StripeSimulatorOptions = {
 }
 
 export type StripeControls = StripeActions &
-  Pick<Outbox, 'deliver' | 'deliverAll' | 'deliverDue'> & {
+  Pick<Outbox, 'deliver' | 'deliverAll' | 'deliverDue' | 'drop'> & {
     /** Deliveries, oldest first. */
     outbox(): ReturnType<Outbox['list']>
     events(): readonly SimEvent[]
@@ -156,6 +156,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
     deliver: outbox.deliver,
     deliverAll: outbox.deliverAll,
     deliverDue: outbox.deliverDue,
+    drop: outbox.drop,
     signedDelivery: (event, how) => outbox.signed(typeof event === 'string' ? event : event.id, how),
     setWebhook: (webhook) => {
       outbox.webhook = webhook

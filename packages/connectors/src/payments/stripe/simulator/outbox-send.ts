@@ -118,6 +118,12 @@ const shuffled = <T>(items: readonly T[], random: Random): T[] =>
     .sort((a, b) => a.key - b.key)
     .map(({ item }) => item)
 
+export function lose(box: Box, delivery: Delivery): void {
+  delivery.state = 'dropped'
+  delivery.nextAt = null
+  box.waiting.delete(delivery)
+}
+
 /** Everything not delivered yet, due or not, as badly as asked. */
 export async function sendAll(
   box: Box,
@@ -127,10 +133,7 @@ export async function sendAll(
   const waiting = [...box.waiting]
   const kept = waiting.filter((delivery) => {
     const lost = options.drop !== undefined && random.next() < options.drop
-    if (lost) {
-      delivery.state = 'dropped'
-      box.waiting.delete(delivery)
-    }
+    if (lost) lose(box, delivery)
     return !lost
   })
   const copies = kept.flatMap((delivery) => Array.from({ length: options.duplicate ?? 1 }, () => delivery))

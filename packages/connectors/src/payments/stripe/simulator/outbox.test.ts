@@ -156,3 +156,17 @@ test('The control calls do over HTTP what the functions do', async () => {
     [0, 0, 0],
   )
 })
+
+test('A delivery that was dropped is lost for good, and only one that waits can be', async () => {
+  sell()
+  const [first] = stage.sim.outbox()
+  stage.sim.drop(first?.id ?? '')
+  await stage.sim.deliverAll()
+  assert.deepEqual(
+    stage.sim.outbox().map((d) => d.state),
+    ['dropped', 'delivered'],
+  )
+  await stage.clock.advance(day)
+  assert.equal(await stage.sim.deliverDue(), 0)
+  assert.throws(() => stage.sim.drop(stage.sim.outbox()[1]?.id ?? ''), /is delivered/)
+})

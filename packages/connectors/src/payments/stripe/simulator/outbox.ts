@@ -1,7 +1,7 @@
 import type { Instant } from '@bursar/kit/clock.ts'
 import type { Http } from '@bursar/kit/http.ts'
 import type { DeliverAll, Delivery, Form, Signed, Webhook } from './delivery.ts'
-import { type Box, send, sendAll, sendDue, sendForever, sign } from './outbox-send.ts'
+import { type Box, lose, send, sendAll, sendDue, sendForever, sign } from './outbox-send.ts'
 import type { SimEvent, World } from './world.ts'
 
 export type Outbox = {
@@ -9,6 +9,8 @@ export type Outbox = {
   list(): readonly Delivery[]
   push(event: SimEvent): void
   deliver(id: string): Promise<Delivery>
+  /** Loses one that is still waiting, for good: it is never tried again. */
+  drop(id: string): void
   deliverAll(
     options?: DeliverAll,
   ): Promise<{ readonly sent: number; readonly dropped: number; readonly failed: number }>
@@ -40,6 +42,12 @@ const deliveryOf = (event: SimEvent, form: Form, now: Instant): Delivery => {
     nextAt: now,
     lastStatus: null,
   }
+}
+
+function deliveryNamed(box: Box, id: string): Delivery {
+  const found = box.deliveries.find((d) => d.id === id) ?? box.deliveries.find((d) => d.eventId === id)
+  if (found === undefined) throw new Error(`no delivery ${id}`)
+  return found
 }
 
 /** Events on their way to one address. */
@@ -75,10 +83,14 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
       box.wake()
     },
     deliver: async (id) => {
-      const found = box.deliveries.find((d) => d.id === id) ?? box.deliveries.find((d) => d.eventId === id)
-      if (found === undefined) throw new Error(`no delivery ${id}`)
+      const found = deliveryNamed(box, id)
       await send(box, found)
       return found
+    },
+    drop: (id) => {
+      const found = deliveryNamed(box, id)
+      if (found.state !== 'waiting') throw new Error(`delivery ${id} is ${found.state}`)
+      lose(box, found)
     },
     deliverAll: (options = {}) => sendAll(box, options),
     deliverDue: () => sendDue(box),
