@@ -45,6 +45,8 @@ export async function findChromium(): Promise<string> {
  * under its name. Needs no network.
  */
 async function unpackChromium(): Promise<string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Error(`No browser found. Install Chromium or Chrome in one of these places: ${installed.join(', ')}.`)
   const home = new URL('../', import.meta.resolve('@sparticuz/chromium'))
   const { version } = JSON.parse(await readFile(new URL('package.json', home), 'utf8')) as { version: string }
   const file = path.join(tmpdir(), `bursar-chromium-${version}`)

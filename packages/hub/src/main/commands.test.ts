@@ -82,3 +82,9 @@ test('doctor finds everything well, and says what is not', async () => {
   assert.equal(noKey.code, 1)
   assert.match(noKey.out, /^problem +Connections: /m)
 })
+
+test('bursar start starts the same program as npm start, with the same exit codes', async () => {
+  const { code, err } = await on.bursar(elsewhere, ['start'], { NODE_ENV: 'production' })
+  assert.equal(code, 2)
+  assert.match(err, /^Bursar cannot start:/)
+})

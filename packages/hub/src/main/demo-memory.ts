@@ -56,7 +56,8 @@ export type Keeper = {
   stop(): Promise<void>
 }
 
-const pauseMsMin = second / 4
+// A killed program forgets at most so much: the hub may know more of a learner than the school then.
+const pauseMsMin = second / 20
 // Of a large school a copy takes long; nine tenths of the time stay for the demo itself.
 const pausePerWriteMs = 9
 // A machine that slept in the middle of a write seems to have written for hours.
@@ -74,24 +75,27 @@ export function keepMemory(options: {
   const stopped = new AbortController()
   let written = ''
   let failing = false
-  const writeChanges = async () => {
+  /** Answers how long the copying held up everything else; waiting for the disk holds up nobody. */
+  const writeChanges = async (): Promise<number> => {
     const version = options.version()
-    if (version === written) return
+    if (version === written) return 0
+    const began = clock.now()
+    const writing = options.write()
+    const heldUpMs = Math.max(0, clock.now() - began)
     try {
-      await options.write()
+      await writing
       written = version
       failing = false
     } catch (error) {
       if (!failing) log.warn('the demo school cannot be written down', { error })
       failing = true
     }
+    return heldUpMs
   }
   const run = async () => {
     while (!stopped.signal.aborted) {
-      const began = clock.now()
-      await writeChanges()
-      const took = Math.max(0, clock.now() - began)
-      await clock.sleep(Math.min(pauseMsMax, Math.max(pauseMsMin, took * pausePerWriteMs)), stopped.signal)
+      const pauseMs = (await writeChanges()) * pausePerWriteMs
+      await clock.sleep(Math.min(pauseMsMax, Math.max(pauseMsMin, pauseMs)), stopped.signal)
     }
     await writeChanges()
   }
@@ -115,7 +119,7 @@ export async function claimDemo(folder: string): Promise<() => Promise<void>> {
   const owner = await readOwner(file)
   if (owner !== null && isAlive(owner.pid) && birthOf(owner.pid) === owner.birth)
     throw new Error(
-      `a demo runs in this folder already (process ${owner.pid}). Stop it first, or start this one in another folder.`,
+      `a demo runs in this folder already (process ${owner.pid}). Stop it first, or start this one in another folder. If it does not run any more, remove ${file}.`,
     )
   const own: Owner = { pid: process.pid, birth: birthOf(process.pid) }
   await writeFile(file, JSON.stringify(own), { mode: 0o600 })

@@ -66,7 +66,7 @@ async function open(folder: string, log: Log, release: () => Promise<void>): Pro
     clock,
     log,
     version: () => `${stripe.version()} ${school.version()}`,
-    write: () => writeMemory(folder, memoryOf({ stripe, school }, onSale)),
+    write: async () => writeMemory(folder, memoryOf({ stripe, school }, onSale)),
   })
   return {
     seed: seedOf({ stripe, school }, onSale),
