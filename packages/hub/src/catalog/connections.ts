@@ -34,7 +34,7 @@ export const connectionById = (tx: Tx, id: string) =>
 export const connections = (tx: Tx, category: string | null) =>
   tx.many<Connection>(sql('connection_list')`
     select id, organization_id as "organizationId", category, platform, name, config, credentials, state, updated_at as "updatedAt"
-    from connection where category = coalesce(${category}, category) order by id limit 200`)
+    from connection where organization_id = bursar_organization() and category = coalesce(${category}, category) order by id limit 200`)
 
 export type NewConnection = {
   readonly category: 'lms' | 'payment'

@@ -17,7 +17,8 @@ export const coursePage = (
   tx.many<CourseView>(sql('course_page')`
     select c.id, c.connection_id as "connectionId", k.name as school, c.kind, c.external_id as "externalId", c.title
     from course c join connection k on k.id = c.connection_id
-    where (${f.connectionId ?? null}::text is null or c.connection_id = ${f.connectionId ?? null})
+    where c.organization_id = bursar_organization()
+      and (${f.connectionId ?? null}::text is null or c.connection_id = ${f.connectionId ?? null})
       and (${f.search ?? null}::text is null or position(lower(${f.search ?? null}) in lower(c.title)) > 0)
       and (${f.after ?? null}::text is null or c.id > ${f.after ?? null})
     order by c.id limit ${f.limit}`)
@@ -52,7 +53,8 @@ export const productPage = (tx: Tx, f: { id?: string | undefined; after?: string
         from price r where r.product_id = p.id), '[]') as prices
     from product p
     cross join lateral (select version, course_ids from product_version where product_id = p.id order by version desc limit 1) v
-    where (${f.id ?? null}::text is null or p.id = ${f.id ?? null}) and (${f.after ?? null}::text is null or p.id > ${f.after ?? null})
+    where p.organization_id = bursar_organization()
+      and (${f.id ?? null}::text is null or p.id = ${f.id ?? null}) and (${f.after ?? null}::text is null or p.id > ${f.after ?? null})
     order by p.id limit ${f.limit}`)
 
 export type PriceView = {
@@ -73,7 +75,8 @@ export const pricePage = (
     select r.id, r.connection_id as "connectionId", r.external_id as "externalId", r.product_id as "productId", p.name as product,
       r.currency, r.amount
     from price r join product p on p.id = r.product_id
-    where (${f.connectionId ?? null}::text is null or r.connection_id = ${f.connectionId ?? null})
+    where r.organization_id = bursar_organization()
+      and (${f.connectionId ?? null}::text is null or r.connection_id = ${f.connectionId ?? null})
       and (${f.productId ?? null}::text is null or r.product_id = ${f.productId ?? null})
       and (${f.after ?? null}::text is null or r.id > ${f.after ?? null})
     order by r.id limit ${f.limit}`)

@@ -94,7 +94,7 @@ export const wakeJob = (organization: string, connectionId: string): JobSpec => 
 export const connectionPage = (tx: Tx, page: { category: string | null; after: string | null; limit: number }) =>
   tx.many<Connection>(sql('connection_page')`
     select id, organization_id as "organizationId", category, platform, name, config, credentials, state, updated_at as "updatedAt"
-    from connection where category = coalesce(${page.category}, category) and (${page.after}::text is null or id > ${page.after})
+    from connection where organization_id = bursar_organization() and category = coalesce(${page.category}, category) and (${page.after}::text is null or id > ${page.after})
     order by id limit ${page.limit}`)
 
 /** Whether another connection has this name. Holds the name until the transaction ends, so that two cannot take it. */
@@ -102,7 +102,7 @@ export async function nameTaken(tx: Tx, category: string, name: string, except: 
   await tx.run(sql('connection_name_lock')`
     select pg_advisory_xact_lock(hashtextextended(bursar_organization() || ${`${category} ${name}`}, 0))`)
   const row = await tx.maybeOne(sql('connection_name')`
-    select id from connection where category = ${category} and name = ${name} and id is distinct from ${except}`)
+    select id from connection where organization_id = bursar_organization() and category = ${category} and name = ${name} and id is distinct from ${except}`)
   return row !== null
 }
 

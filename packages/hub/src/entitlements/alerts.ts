@@ -65,5 +65,5 @@ export const alertPage = (tx: Tx, f: { closed: boolean; after?: string | undefin
       (select count(*)::int from enrollment n where n.failure_class = a.failure_class and n.failure_code = a.failure_code
         and n.connection_id = a.connection_id and n.next_try_at is null) as seats
     from alert a join connection k on k.id = a.connection_id
-    where (${f.closed}::boolean or a.closed_at is null) and (${f.after ?? null}::text is null or a.id < ${f.after ?? null})
+    where a.organization_id = bursar_organization() and (${f.closed}::boolean or a.closed_at is null) and (${f.after ?? null}::text is null or a.id < ${f.after ?? null})
     order by a.id desc limit ${f.limit}`)

@@ -32,7 +32,7 @@ export const failureGroups = (tx: Tx, connectionId: string | null) =>
       min(coalesce(n.failing_since, n.updated_at)) as "firstSeen", max(n.updated_at) as "lastSeen",
       (array_agg(n.id order by n.id desc))[1:5] as examples
     from enrollment n join connection k on k.id = n.connection_id
-    where n.failure_class is not null and (${connectionId}::text is null or n.connection_id = ${connectionId})
+    where n.organization_id = bursar_organization() and n.failure_class is not null and (${connectionId}::text is null or n.connection_id = ${connectionId})
     group by 1, 2, 3, 4 order by stuck desc, waiting desc, 1, 4 limit 200`)
 
 export type RetryFilter = {
@@ -54,7 +54,7 @@ export async function retrySeats(ctx: ActionCtx, filter: RetryFilter) {
     with picked as (
       select id, row_number() over (order by next_try_at nulls first, id) as n from (
         select id, next_try_at from enrollment
-        where failure_class is not null and (${filter.enrollmentId ?? null}::text is null or id = ${filter.enrollmentId ?? null})
+        where organization_id = bursar_organization() and failure_class is not null and (${filter.enrollmentId ?? null}::text is null or id = ${filter.enrollmentId ?? null})
           and (${filter.connectionId ?? null}::text is null or connection_id = ${filter.connectionId ?? null})
           and (${filter.failureClass ?? null}::text is null or failure_class = ${filter.failureClass ?? null})
           and (${filter.failureCode ?? null}::text is null or failure_code = ${filter.failureCode ?? null})
@@ -71,7 +71,7 @@ export async function retrySeats(ctx: ActionCtx, filter: RetryFilter) {
 
 const remains = async (tx: Tx, filter: RetryFilter): Promise<boolean> => {
   const row = await tx.maybeOne(sql('enrollment_retry_more')`
-    select 1 as one from enrollment where failure_class is not null and ${filter.enrollmentId ?? null}::text is null
+    select 1 as one from enrollment where organization_id = bursar_organization() and failure_class is not null and ${filter.enrollmentId ?? null}::text is null
       and (${filter.connectionId ?? null}::text is null or connection_id = ${filter.connectionId ?? null})
       and (${filter.failureClass ?? null}::text is null or failure_class = ${filter.failureClass ?? null})
       and (${filter.failureCode ?? null}::text is null or failure_code = ${filter.failureCode ?? null}) limit 1`)

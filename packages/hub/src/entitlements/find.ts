@@ -32,14 +32,18 @@ export const entitlementsOf = (tx: Tx, f: EntitlementFilter) =>
     select e.id, e.source, e.source_id as "sourceId", e.order_id as "orderId", e.person_id as "personId", p.email,
       e.course_id as "courseId", c.title as course, e.reason, e.starts_at as "startsAt", e.ends_at as "endsAt",
       e.suspended_at as "suspendedAt", e.revoked_at as "revokedAt", e.created_at as "createdAt"
-    from entitlement e join person p on p.id = e.person_id join course c on c.id = e.course_id
-    where (${f.id ?? null}::text is null or e.id = ${f.id ?? null})
-      and (${f.personId ?? null}::text is null or e.person_id = ${f.personId ?? null})
-      and (${f.email ?? null}::text is null or lower(p.email) = ${f.email ?? null})
-      and (${f.courseId ?? null}::text is null or e.course_id = ${f.courseId ?? null})
-      and (${f.orderId ?? null}::text is null or e.order_id = ${f.orderId ?? null})
-      and (${f.after ?? null}::text is null or e.id > ${f.after ?? null})
-    order by e.id limit ${f.limit ?? listMax}`)
+    from (
+      -- The page first, from this table alone: then the planner need not guess how many rows the joins leave.
+      select * from entitlement
+      where organization_id = bursar_organization() and (${f.id ?? null}::text is null or id = ${f.id ?? null})
+        and (${f.personId ?? null}::text is null or person_id = ${f.personId ?? null})
+        and (${f.email ?? null}::text is null or person_id = any(array(select id from person where email = ${f.email ?? null})))
+        and (${f.courseId ?? null}::text is null or course_id = ${f.courseId ?? null})
+        and (${f.orderId ?? null}::text is null or order_id = ${f.orderId ?? null})
+        and (${f.after ?? null}::text is null or id > ${f.after ?? null})
+      order by id limit ${f.limit ?? listMax}) e
+    join person p on p.id = e.person_id join course c on c.id = e.course_id
+    order by e.id`)
 
 export const entitlementById = async (tx: Tx, id: string): Promise<EntitlementView | null> =>
   (await entitlementsOf(tx, { id }))[0] ?? null
@@ -100,8 +104,8 @@ export const seats = (tx: Tx, f: SeatFilter) =>
         n.closed_at as "closedAt", n.updated_at as "updatedAt"
       from enrollment n join person p on p.id = n.person_id join course c on c.id = n.course_id
         join connection k on k.id = n.connection_id
-      where (${f.id ?? null}::text is null or n.id = ${f.id ?? null})
-        and (${f.email ?? null}::text is null or lower(p.email) = ${f.email ?? null})
+      where n.organization_id = bursar_organization() and (${f.id ?? null}::text is null or n.id = ${f.id ?? null})
+        and (${f.email ?? null}::text is null or p.email = ${f.email ?? null})
         and (${f.connectionId ?? null}::text is null or n.connection_id = ${f.connectionId ?? null})
         and (${f.failureClass ?? null}::text is null or n.failure_class = ${f.failureClass ?? null})
         and (${f.failureCode ?? null}::text is null or n.failure_code = ${f.failureCode ?? null})

@@ -152,7 +152,7 @@ export const countEvents = (tx: Tx, since: Instant, until: Instant): Promise<Eve
   tx.many<EventCount>(sql('inbound_count')`
     select payload_day as day, type, state, count(*) as events, sum(deliveries)::bigint as deliveries
     from inbound_event
-    where received_at >= ${ts(since)}::timestamptz and received_at < ${ts(until)}::timestamptz
+    where organization_id = bursar_organization() and received_at >= ${ts(since)}::timestamptz and received_at < ${ts(until)}::timestamptz
     group by payload_day, type, state
     order by payload_day desc, count(*) desc, type, state
     limit ${countRowsMax}`)

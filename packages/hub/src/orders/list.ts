@@ -38,10 +38,10 @@ export const ordersBy = (tx: Tx, f: OrderFilter) =>
       subscription_id as "subscriptionId", state, issue, issue_detail as "issueDetail", person_id as "personId", email, currency,
       amount, amount_refunded as "amountRefunded", livemode, created_at as "createdAt", paid_at as "paidAt"
     from "order"
-    where (${f.id ?? null}::text is null or id = ${f.id ?? null})
+    where organization_id = bursar_organization() and (${f.id ?? null}::text is null or id = ${f.id ?? null})
       and (${f.state ?? null}::text is null or state = ${f.state ?? null})
       and (${f.issue ?? null}::text is null or issue = ${f.issue ?? null})
-      and (${f.email ?? null}::text is null or lower(email) = ${f.email ?? null})
+      and (${f.email ?? null}::text is null or email_key = ${f.email ?? null})
       and (${f.after ?? null}::text is null or id < ${f.after ?? null})
     order by id desc limit ${f.limit}`)
 
@@ -73,4 +73,4 @@ export const issueGroups = (tx: Tx) =>
   tx.many<IssueGroup>(sql('order_issue_groups')`
     select issue, case when issue = 'price_unknown' then issue_detail end as detail, count(*)::int as orders, min(created_at) as oldest,
       (array_agg(id order by id desc))[1:5] as examples
-    from "order" where issue is not null group by 1, 2 order by 3 desc, 1, 2 limit 200`)
+    from "order" where organization_id = bursar_organization() and issue is not null group by 1, 2 order by 3 desc, 1, 2 limit 200`)

@@ -32,8 +32,8 @@ const entriesMax = 1_000
 /** The people of an address: who paid with it, and who is known by it. */
 export const peopleOf = (tx: Tx, email: string) =>
   tx.many<{ id: string }>(sql('report_people')`
-    select id from person where lower(email) = ${email}
-    union select person_id from "order" where lower(email) = ${email} and person_id is not null limit 50`)
+    select id from person where email = ${email}
+    union select person_id from "order" where email_key = ${email} and person_id is not null limit 50`)
 
 /** The orders in question, newest first. */
 export const ordersAbout = (tx: Tx, about: About) =>
@@ -43,8 +43,8 @@ export const ordersAbout = (tx: Tx, about: About) =>
     from "order" o
     where o.id in (
       select ${about.orderId}::text
-      union select id from "order" where lower(email) = ${about.email}::text
-      union select p.id from "order" p join person on person.id = p.person_id where lower(person.email) = ${about.email}::text
+      union select id from "order" where email_key = ${about.email}::text
+      union select p.id from "order" p join person on person.id = p.person_id where person.email = ${about.email}::text
       union select e.order_id from enrollment n join entitlement e on e.person_id = n.person_id and e.course_id = n.course_id
         where n.id = ${about.enrollmentId}::text
       union select id from "order" where checkout_id = ${about.external}::text or payment_id = ${about.external}::text
@@ -153,6 +153,6 @@ export const entriesOf = (
 
 export const connectionNames = async (tx: Tx): Promise<ReadonlyMap<string, string>> => {
   const rows = await tx.many<{ id: string; name: string }>(sql('report_connections')`
-    select id, name from connection order by id limit 500`)
+    select id, name from connection where organization_id = bursar_organization() order by id limit 500`)
   return new Map(rows.map((r) => [r.id, r.name]))
 }

@@ -78,6 +78,8 @@ create table price (
   created_at timestamptz not null,
   unique (external_id, connection_id)
 );
+create index price_by_organization on price (organization_id, id);
+create index price_by_product on price (product_id);
 select bursar_protect('price');
 
 -- Which checkout metadata names which course: the road of shops that carry courseId instead of a mapped price.

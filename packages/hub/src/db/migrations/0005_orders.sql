@@ -10,7 +10,9 @@ create table person (
   created_at timestamptz not null
 );
 create index person_by_organization on person (organization_id, id);
-create index person_by_email on person (lower(email), organization_id);
+-- Stored in one spelling. Under row-level security an index over lower(email) would not serve: only equality itself may
+-- look at rows before the rule does.
+create index person_by_email on person (email, organization_id);
 select bursar_protect('person');
 
 create table identity (
@@ -43,7 +45,9 @@ create table "order" (
   issue text check (issue in ('price_unknown', 'metadata_mismatch', 'refund_unattributed', 'no_email', 'livemode_mismatch', 'amount_mismatch')),
   issue_detail text,
   person_id text references person,
+  -- As the buyer typed it; email_key is for finding it.
   email text,
+  email_key text generated always as (lower(email)) stored,
   currency text,
   amount bigint not null default 0,
   amount_refunded bigint not null default 0,
@@ -59,14 +63,15 @@ create table "order" (
   unique (checkout_id, connection_id),
   unique (payment_id, connection_id),
   unique (subscription_id, connection_id),
-  unique (organization_id, request_key)
+  unique (request_key, organization_id)
 );
 create index order_by_checkout on "order" (checkout_id);
 create index order_by_payment on "order" (payment_id);
 create index order_by_subscription on "order" (subscription_id);
 create index order_by_charge on "order" (charge_id);
-create index order_by_organization on "order" (organization_id, created_at desc, id desc);
-create index order_by_email on "order" (lower(email), organization_id);
+create index order_by_organization on "order" (organization_id, id);
+create index order_by_state on "order" (organization_id, state, id);
+create index order_by_email on "order" (email_key, organization_id);
 create index order_by_person on "order" (person_id);
 create index order_with_issue on "order" (organization_id, id) where issue is not null;
 select bursar_protect('"order"');
@@ -124,7 +129,7 @@ create table refund_request (
   state text not null default 'asked' check (state in ('asked', 'made', 'refused')),
   external_id text,
   created_at timestamptz not null,
-  unique (organization_id, request_key)
+  unique (request_key, organization_id)
 );
 create index refund_request_by_order on refund_request (order_id);
 select bursar_protect('refund_request');
