@@ -24,7 +24,7 @@ export type RunResult = {
 export type RunOptions = {
   readonly seed: number
   readonly steps?: number
-  /** Looks at the world after the quiet, when something is to be understood. */
+  /** Looks at the world after the quiet and before the promise is checked. */
   readonly inspect?: (world: World) => Promise<void>
 }
 
@@ -34,6 +34,8 @@ type Storm = {
   readonly by: Draw
   readonly nodes: ChaosNode[]
   readonly story: string[]
+  /** What was wrong at the moment it happened and may have mended itself since. */
+  readonly seen: Violation[]
   readonly counts: { lives: number; kills: number; deliveries: number; lost: number; duplicates: number; named: number }
 }
 
@@ -53,6 +55,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     by: draw(random),
     nodes: [],
     story: [],
+    seen: [],
     counts: { lives: 0, kills: 0, deliveries: 0, lost: 0, duplicates: 0, named: 0 },
   }
   const steps = options.steps ?? stepsDefault
@@ -60,8 +63,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     for (let i = 0; i < nodeCount; i++) storm.nodes.push(newNode(storm))
     for (let i = 0; i < steps; i++) await weatherStep(storm)
     await quiet(storm)
-    const found = await violations(world)
     await options.inspect?.(world)
+    const found = [...storm.seen, ...(await violations(world))]
     const { named, ...counts } = storm.counts
     return { seed: options.seed, violations: found, steps, ...counts, story: storm.story }
   } finally {
@@ -160,6 +163,12 @@ async function weather(storm: Storm): Promise<void> {
   tell(storm, `${target.name} ${kind} ${status} ${share} for ${ms / second} s`)
 }
 
+/** What a buried node still holds: its work would wait for the end of the lease, ten minutes instead of seconds. */
+const leftBy = (world: World, name: string): Promise<Violation[]> =>
+  world.rows<Violation>(
+    `select 'held_by_the_dead' as code, id as about, lease_node as detail from lms_account where lease_node = '${name}'`,
+  )
+
 /** A node dies wherever it stands; seconds later the living bury it and a new one comes. */
 async function strike(storm: Storm): Promise<void> {
   const index = storm.by.between(0, storm.nodes.length - 1)
@@ -170,6 +179,7 @@ async function strike(storm: Storm): Promise<void> {
   storm.counts.kills += 1
   await storm.world.clock.advance(3 * second)
   await bury(storm.world, node.name)
+  storm.seen.push(...(await leftBy(storm.world, node.name)))
   storm.nodes[index] = newNode(storm)
 }
 

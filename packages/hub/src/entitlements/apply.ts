@@ -223,8 +223,8 @@ function resultOf(ctx: Ctx, outcome: ItemOutcome, now: Instant): ItemResult {
   return {
     item,
     actual: outcome.actual,
-    // Nothing was sent: as uncertain as before. Sent and lost, or unable to look: still uncertain.
-    uncertain: failure.uncertain === true || (item.wasUncertain && (unsent || stopsRest(failure))),
+    // Only a success ends an earlier doubt: a failure does not say whether the look before it came to an answer.
+    uncertain: failure.uncertain === true || item.wasUncertain,
     attempts: counted ? attempts : item.attempts,
     nextTryAt: next.kind === 'stuck' ? null : next.at,
     failure: { class: failure.class, code: failure.code, message: failure.message },

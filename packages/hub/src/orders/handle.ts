@@ -89,6 +89,11 @@ async function truthsOf(connector: PaymentConnector, event: VerifiedEvent): Prom
     const read = await connector.read(subject)
     if (!read.ok) return { failure: read.failure }
     if (read.value !== null) found.push(read.value)
+    if (read.value?.kind !== 'invoice' || read.value.state !== 'paid' || read.value.paymentId === null) continue
+    // Its refunds and disputes may have been told before anybody knew whose payment it is.
+    const payment = await connector.read({ kind: 'payment', externalId: read.value.paymentId })
+    if (!payment.ok) return { failure: payment.failure }
+    if (payment.value !== null) found.push(payment.value)
   }
   return { found }
 }

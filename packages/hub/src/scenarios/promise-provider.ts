@@ -76,7 +76,9 @@ export function expectedSeats(asked: Asked): Judged {
   const expected: Expected[] = []
   for (const checkout of facts.truth.checkouts) {
     const order = orders.get(checkout.session)
-    const told = (name: string | null) => name !== null && facts.rows.open.some((e) => e.text.includes(name))
+    // Once its order is there, an event that found none explains nothing any more: the order must say it all.
+    const told = (name: string) =>
+      facts.rows.open.some((e) => (order === undefined || e.state !== 'unmatched') && e.text.includes(name))
     const names = namesOf(checkout, facts)
     const visible = names.some(told)
     if (checkout.paid && order === undefined) {

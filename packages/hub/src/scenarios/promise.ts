@@ -47,7 +47,9 @@ function wishes(rows: Rows, expected: ReturnType<typeof expectedSeats>['expected
     return known
   }
   const isTold = (names: readonly (string | null)[]) =>
-    rows.open.some((event) => names.some((name) => name !== null && event.text.includes(name)))
+    rows.open.some(
+      (event) => event.state !== 'unmatched' && names.some((name) => name !== null && event.text.includes(name)),
+    )
   for (const e of expected) {
     const wish = wishOf(seatKey(e))
     wish.expectations.push(e.expectation)
