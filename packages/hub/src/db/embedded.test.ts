@@ -161,6 +161,25 @@ test('killed with the server, the next start recovers what was committed', async
   await next.stop()
 })
 
+test('a server that is killed while the program lives comes back by itself, with what was committed', async () => {
+  const server = await start({ unsafe: false })
+  await query(server.url, 'create table revived (n int)')
+  await query(server.url, 'insert into revived values (7)')
+  const killed = (await postmaster()) ?? Number.NaN
+  process.kill(killed, 'SIGKILL')
+  for (let i = 0; i < 150 && (await postmaster()) === killed; i++) await systemClock.sleep(100)
+  let rows: unknown[] = []
+  for (let i = 0; i < 100 && rows.length === 0; i++) {
+    // Refused until it listens again; then the rows say that all is well.
+    rows = await query(server.url, 'select n from revived').catch(() => [])
+    await systemClock.sleep(50)
+  }
+  assert.deepEqual(rows, [{ n: 7 }])
+  assert.notEqual(await postmaster(), killed)
+  await server.stop()
+  assert.equal(await postmaster(), null)
+})
+
 test('a pid file whose number now belongs to another program does not stop the start', async () => {
   const first = await start()
   await first.stop()

@@ -45,21 +45,33 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   await mkdir(options.folder, { recursive: true })
   const folder = await realpath(options.folder)
   const say = options.onLog ?? (() => undefined)
-  const { pid, url, adopted, membership } = await withFolderLock(folder, async () => {
+  const { url, adopted, membership, ...first } = await withFolderLock(folder, async () => {
     const started = await startOrAdopt(folder, options, say)
     return { ...started, membership: join(folder) }
   })
+  let server = serverOf(first.pid)
+  const forget = onExit(() => (membership.leave() && server.lives() ? server.pid : null))
+  const leaving = new AbortController()
 
-  // Process ids are given anew; ours is told by its birth.
-  const birth = birthOf(pid)
-  const lives = () => isAlive(pid) && birthOf(pid) === birth
-  const forget = onExit(() => (membership.leave() && lives() ? pid : null))
-  let stopped: Promise<void> | null = null
-  const stop = () =>
+  const revive = () =>
     withFolderLock(folder, async () => {
-      forget()
-      if (membership.leave() && lives()) await shutDown(pid)
+      if (leaving.signal.aborted || server.lives()) return
+      say(`the server (process ${server.pid}) is gone; starting it again`)
+      const again = await startOrAdopt(folder, options, say)
+      server = serverOf(again.pid)
+      if (again.url !== url) say('the server came back at another address; restart this program')
     })
+  const guarding = guard(leaving.signal, () => server.lives(), revive, say)
+
+  let stopped: Promise<void> | null = null
+  const stop = async () => {
+    leaving.abort()
+    await guarding
+    await withFolderLock(folder, async () => {
+      forget()
+      if (membership.leave() && server.lives()) await shutDown(server.pid)
+    })
+  }
   return {
     url,
     adopted,
@@ -67,6 +79,32 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       stopped ??= stop()
       return stopped
     },
+  }
+}
+
+/** A server by its process. Process ids are given anew; ours is told by its birth. */
+function serverOf(pid: number): { readonly pid: number; lives(): boolean } {
+  const birth = birthOf(pid)
+  return { pid, lives: () => isAlive(pid) && birthOf(pid) === birth }
+}
+
+const guardMs = 500
+
+/** Starts a server that died by itself (killed, out of memory) again, for as long as this process uses it. */
+async function guard(
+  leaving: AbortSignal,
+  lives: () => boolean,
+  revive: () => Promise<void>,
+  say: (line: string) => void,
+): Promise<void> {
+  while (!leaving.aborted) {
+    await systemClock.sleep(guardMs, leaving)
+    if (leaving.aborted || lives()) continue
+    try {
+      await revive()
+    } catch (error) {
+      say(`the server could not be started again: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 }
 

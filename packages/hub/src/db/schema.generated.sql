@@ -254,6 +254,7 @@ table "order"
   created_at timestamp with time zone not null
   currency text
   email text
+  email_key text default lower(email)
   form_state text not null default 'open'::text
   id text not null
   issue text
@@ -419,10 +420,10 @@ table timeline_entry
 "order" order_form_state_check: CHECK ((form_state = ANY (ARRAY['open'::text, 'awaiting_funds'::text, 'expired'::text, 'failed'::text])))
 "order" order_issue_check: CHECK ((issue = ANY (ARRAY['price_unknown'::text, 'metadata_mismatch'::text, 'refund_unattributed'::text, 'no_email'::text, 'livemode_mismatch'::text, 'amount_mismatch'::text])))
 "order" order_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
-"order" order_organization_id_request_key_key: UNIQUE (organization_id, request_key)
 "order" order_payment_id_connection_id_key: UNIQUE (payment_id, connection_id)
 "order" order_person_id_fkey: FOREIGN KEY (person_id) REFERENCES person(id)
 "order" order_pkey: PRIMARY KEY (id)
+"order" order_request_key_organization_id_key: UNIQUE (request_key, organization_id)
 "order" order_state_check: CHECK ((state = ANY (ARRAY['pending'::text, 'awaiting_funds'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'disputed'::text, 'charged_back'::text, 'canceled'::text, 'expired'::text])))
 "order" order_subscription_id_connection_id_key: UNIQUE (subscription_id, connection_id)
 alert alert_connection_id_fkey: FOREIGN KEY (connection_id) REFERENCES connection(id)
@@ -543,8 +544,8 @@ refund refund_pkey: PRIMARY KEY (id)
 refund refund_state_check: CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'requires_action'::text])))
 refund_request refund_request_order_id_fkey: FOREIGN KEY (order_id) REFERENCES "order"(id)
 refund_request refund_request_organization_id_fkey: FOREIGN KEY (organization_id) REFERENCES organization(id)
-refund_request refund_request_organization_id_request_key_key: UNIQUE (organization_id, request_key)
 refund_request refund_request_pkey: PRIMARY KEY (id)
+refund_request refund_request_request_key_organization_id_key: UNIQUE (request_key, organization_id)
 refund_request refund_request_state_check: CHECK ((state = ANY (ARRAY['asked'::text, 'made'::text, 'refused'::text])))
 schedule schedule_name_key: UNIQUE (name)
 schedule schedule_pkey: PRIMARY KEY (id)
@@ -618,15 +619,16 @@ CREATE UNIQUE INDEX metadata_map_pkey ON public.metadata_map USING btree (connec
 CREATE UNIQUE INDEX node_pkey ON public.node USING btree (id)
 CREATE INDEX order_by_charge ON public."order" USING btree (charge_id)
 CREATE INDEX order_by_checkout ON public."order" USING btree (checkout_id)
-CREATE INDEX order_by_email ON public."order" USING btree (lower(email), organization_id)
-CREATE INDEX order_by_organization ON public."order" USING btree (organization_id, created_at DESC, id DESC)
+CREATE INDEX order_by_email ON public."order" USING btree (email_key, organization_id)
+CREATE INDEX order_by_organization ON public."order" USING btree (organization_id, id)
 CREATE INDEX order_by_payment ON public."order" USING btree (payment_id)
 CREATE INDEX order_by_person ON public."order" USING btree (person_id)
+CREATE INDEX order_by_state ON public."order" USING btree (organization_id, state, id)
 CREATE INDEX order_by_subscription ON public."order" USING btree (subscription_id)
 CREATE UNIQUE INDEX order_checkout_id_connection_id_key ON public."order" USING btree (checkout_id, connection_id)
-CREATE UNIQUE INDEX order_organization_id_request_key_key ON public."order" USING btree (organization_id, request_key)
 CREATE UNIQUE INDEX order_payment_id_connection_id_key ON public."order" USING btree (payment_id, connection_id)
 CREATE UNIQUE INDEX order_pkey ON public."order" USING btree (id)
+CREATE UNIQUE INDEX order_request_key_organization_id_key ON public."order" USING btree (request_key, organization_id)
 CREATE UNIQUE INDEX order_subscription_id_connection_id_key ON public."order" USING btree (subscription_id, connection_id)
 CREATE INDEX order_with_issue ON public."order" USING btree (organization_id, id) WHERE (issue IS NOT NULL)
 CREATE UNIQUE INDEX order_line_order_id_external_id_key ON public.order_line USING btree (order_id, external_id)
@@ -634,9 +636,11 @@ CREATE UNIQUE INDEX order_line_pkey ON public.order_line USING btree (id)
 CREATE UNIQUE INDEX organization_pkey ON public.organization USING btree (id)
 CREATE UNIQUE INDEX organization_slug_key ON public.organization USING btree (slug)
 CREATE UNIQUE INDEX payment_sweep_pkey ON public.payment_sweep USING btree (connection_id)
-CREATE INDEX person_by_email ON public.person USING btree (lower(email), organization_id)
+CREATE INDEX person_by_email ON public.person USING btree (email, organization_id)
 CREATE INDEX person_by_organization ON public.person USING btree (organization_id, id)
 CREATE UNIQUE INDEX person_pkey ON public.person USING btree (id)
+CREATE INDEX price_by_organization ON public.price USING btree (organization_id, id)
+CREATE INDEX price_by_product ON public.price USING btree (product_id)
 CREATE UNIQUE INDEX price_external_id_connection_id_key ON public.price USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX price_pkey ON public.price USING btree (id)
 CREATE INDEX product_by_organization ON public.product USING btree (organization_id, id)
@@ -649,8 +653,8 @@ CREATE INDEX refund_by_order ON public.refund USING btree (order_id)
 CREATE UNIQUE INDEX refund_external_id_connection_id_key ON public.refund USING btree (external_id, connection_id)
 CREATE UNIQUE INDEX refund_pkey ON public.refund USING btree (id)
 CREATE INDEX refund_request_by_order ON public.refund_request USING btree (order_id)
-CREATE UNIQUE INDEX refund_request_organization_id_request_key_key ON public.refund_request USING btree (organization_id, request_key)
 CREATE UNIQUE INDEX refund_request_pkey ON public.refund_request USING btree (id)
+CREATE UNIQUE INDEX refund_request_request_key_organization_id_key ON public.refund_request USING btree (request_key, organization_id)
 CREATE INDEX schedule_due ON public.schedule USING btree (next_run_at) WHERE enabled
 CREATE UNIQUE INDEX schedule_name_key ON public.schedule USING btree (name)
 CREATE UNIQUE INDEX schedule_pkey ON public.schedule USING btree (id)
@@ -1040,7 +1044,7 @@ CREATE OR REPLACE FUNCTION public.bursar_take_slot(connection text, lane integer
 AS $function$
 declare
   margin_ms constant int := 250;
-  return_ms constant int := 2000;
+  return_ms constant int := 5000;
   waiting_max constant int := 200;
   b rate_budget;
   t bigint;
@@ -1100,9 +1104,7 @@ begin
         to_jsonb(array(select w from unnest(mine || due) as u(w) order by w)));
     end if;
     update rate_budget r set waiting = lanes where r.connection_id = bursar_take_slot.connection;
-    -- Some ahead will not come back, so whoever is more than a window away asks again at half the wait: no slot stays
-    -- empty while somebody waits.
-    return least(due - t, greatest(span, (due - t) / 2), 2147483647)::int;
+    return least(due - t, 2147483647)::int;
   end if;
   update rate_budget r set waiting = lanes, granted = b.granted || array_fill(t, array[cost]),
     synced = case when lane >= 4 then t else synced end

@@ -24,7 +24,8 @@ export type Parts = {
   readonly secrets: Secrets
   readonly log: Log
   readonly node: string
-  readonly publicUrl: string
+  /** Asked each time: a free port is known only once it is listened on. */
+  readonly publicUrl: () => string
   readonly trustedOrigins: readonly string[]
 }
 
@@ -57,7 +58,9 @@ export function buildApp(parts: Parts): { readonly app: App; readonly http: Http
     secrets: parts.secrets,
     log: parts.log,
     node: parts.node,
-    publicUrl: parts.publicUrl,
+    get publicUrl() {
+      return parts.publicUrl()
+    },
     demo: config.demo,
     tokens: { get: (k) => tokens.get(k), set: (k, v) => void (v === null ? tokens.delete(k) : tokens.set(k, v)) },
     budgetWaitMs,

@@ -73,14 +73,14 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   const node = `${hostname()}-${process.pid}`
   const demo = config.demo && config.role !== 'worker' ? await startDemo(folder, log) : null
   if (demo !== null) closers.add('simulators', demo.stop)
-  const url = addressOf(config)
+  let reachedAt = config.publicUrl ?? addressOf(config)
   const { app, http } = buildApp({
     config,
     databaseUrl,
     secrets,
     log,
     node,
-    publicUrl: config.publicUrl ?? url,
+    publicUrl: () => reachedAt,
     trustedOrigins: [
       ...seedOrigins(seed),
       ...(config.trustedOrigins ?? '')
@@ -94,6 +94,7 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   await checkKey(app)
   await prepare(app, seed, demo)
   const listening = await listen(config, app, demo, closers)
+  if (listening !== null) reachedAt = config.publicUrl ?? listening.url
   if (config.role !== 'web') {
     const worker = await buildWorker(app, databaseUrl, config)
     closers.add('worker', () => worker.stop({ graceMs: stopGraceMs }))

@@ -20,7 +20,6 @@ after(async () => {
   await http.close()
 })
 
-const readyMsMax = 5 * second
 const demo = async () => ({ PORT: String(await freePort()) })
 const key = () => randomBytes(32).toString('base64url')
 
@@ -59,11 +58,10 @@ async function seatsOf(folder: string, email: string): Promise<readonly string[]
   return (JSON.parse(out) as { seats: { kind: string }[] }).seats.map((seat) => seat.kind)
 }
 
-test('a demo lives: ready at once, remembers over a stop and over kill -9, and leaves nothing running', async () => {
+test('a demo lives: ready, remembers over a stop and over kill -9, and leaves nothing running', async () => {
   const folder = await on.folder()
   const env = await demo()
   const first = await on.start(folder, env)
-  assert.ok(first.readyMs < readyMsMax, `${first.readyMs} ms`)
   const before = await sandboxOf(first)
   await buy(folder, 'ada@learner.example')
   assert.deepEqual(await first.end('SIGINT').then(({ code, err }) => ({ code, err })), { code: 0, err: '' })
