@@ -2,7 +2,6 @@ import type { StripeControls } from '@bursar/connectors/payments/stripe/simulato
 import type { Random } from '@bursar/kit/random.ts'
 import { inTx, systemCtx } from '#action/context.ts'
 import { enqueue } from '#db/jobs/queue.ts'
-import { sql } from '#db/sql.ts'
 import { setEntitlements } from '#entitlements/seats.ts'
 import { applyJob } from '#entitlements/store.ts'
 import { ensureMailboxPerson } from '#identity/people.ts'
@@ -97,6 +96,18 @@ const refund: Act = async (world, _cast, by) => {
   )
 }
 
+/** Several parts of one payment go back within moments, before anybody has heard of the first. */
+const refundTwice: Act = async (world, cast, by) => {
+  const first = await refund(world, cast, by)
+  const { payments } = world.stripe.truth()
+  const chosen = by.one(payments.filter((p) => p.refunded > 0 && p.refunded < p.amount && !p.disputed))
+  if (chosen === undefined) return first
+  const amount = Math.max(1, Math.floor((chosen.amount - chosen.refunded) / by.between(1, 3)))
+  return (
+    attempt('refund, and another', () => world.stripe.refund({ payment_intent: chosen.paymentIntent, amount })) ?? first
+  )
+}
+
 const failRefund: Act = async (world, _cast, by) => {
   const chosen = by.one(world.stripe.truth().refunds.filter((r) => r.status === 'succeeded' || r.status === 'pending'))
   return chosen === undefined ? null : attempt('refund fails', () => world.stripe.refundFail(chosen.refund))
@@ -137,25 +148,19 @@ const subscriptionLife: Act = async (world, _cast, by) => {
   return attempt(name, () => act(world.stripe))
 }
 
-/** A seat given or taken by hand. */
-const byHand: Act = async (world, cast, by) => {
-  const email = by.one(cast.people) ?? ''
+type Access = 'live' | 'ended'
+
+async function giveByHand(world: World, email: string, course: string, access: Access): Promise<string> {
   const ctx = systemCtx(world.app, world.organization, 'storm')
-  const access = by.chance(0.6) ? ('live' as const) : ('ended' as const)
   await inTx(ctx, async (tx) => {
-    const courses = await tx.many<{ id: string }>(
-      sql('storm_courses')`select id from course order by kind, external_id`,
-    )
-    const course = by.one(courses)
-    if (course === undefined) return
     const person = await ensureMailboxPerson(tx, ctx, { email, name: null })
     const accounts = await setEntitlements(tx, ctx, [
       {
         source: 'manual',
-        sourceId: `${email} ${course.id}`,
+        sourceId: `${email} ${course}`,
         orderId: null,
         personId: person.id,
-        courseId: course.id,
+        courseId: course,
         access,
         endsAt: null,
         reason: 'By hand',
@@ -169,15 +174,40 @@ const byHand: Act = async (world, cast, by) => {
   return `by hand ${access} ${email}`
 }
 
+/** A seat given or taken by hand, next to what was bought. */
+const byHand: Act = async (world, cast, by) => {
+  const email = by.one(cast.people) ?? ''
+  const access = by.chance(0.6) ? 'live' : 'ended'
+  const courses = await world.rows<{ id: string }>(`select id from course order by kind, external_id`)
+  const course = by.one(courses)
+  return course === undefined ? null : giveByHand(world, email, course.id, access)
+}
+
+/** The wish for a seat changes while a node is out asking for it: the answer it brings home is about the older wish. */
+const changeOfMind: Act = async (world, _cast, by) => {
+  const held = await world.rows<{ email: string; course: string; wanted: string }>(`
+    select a.email, n.course_id as course, n.wanted from lms_account a join enrollment n on n.account_id = a.id
+    where a.lease_token is not null and n.uncertain and not exists (
+      select from entitlement e where e.person_id = n.person_id and e.course_id = n.course_id and e.source <> 'manual'
+        and e.revoked_at is null and e.suspended_at is null)
+    order by n.id`)
+  const chosen = by.one(held)
+  return chosen === undefined
+    ? null
+    : giveByHand(world, chosen.email, chosen.course, chosen.wanted === 'granted' ? 'ended' : 'live')
+}
+
 const acts: readonly (readonly [weight: number, act: Act])[] = [
   [40, purchase],
   [8, subscribe],
   [8, settleDebit],
-  [16, refund],
-  [3, failRefund],
-  [8, dispute],
+  [12, refund],
+  [5, refundTwice],
+  [4, failRefund],
+  [9, dispute],
   [12, subscriptionLife],
-  [8, byHand],
+  [10, byHand],
+  [8, changeOfMind],
 ]
 
 /** Something happens in somebody's life; null when what was drawn could not happen. */

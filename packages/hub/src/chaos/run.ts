@@ -106,9 +106,11 @@ async function post(storm: Storm): Promise<void> {
   const chosen = by.one(world.stripe.outbox().filter((d) => d.state === 'waiting'))
   if (chosen === undefined) return
   if (by.chance(0.07)) {
-    world.stripe.drop(chosen.id)
-    storm.counts.lost += 1
-    return tell(storm, `lost ${chosen.type}`)
+    // One letter, or the whole bag: what is told by several events at once is lost only with all of them.
+    const lost = by.chance(0.4) ? world.stripe.outbox().filter((d) => d.state === 'waiting') : [chosen]
+    for (const delivery of lost) world.stripe.drop(delivery.id)
+    storm.counts.lost += lost.length
+    return tell(storm, `lost ${lost.length > 1 ? `${lost.length} deliveries` : chosen.type}`)
   }
   const copies = by.chance(0.15) ? 2 : 1
   storm.counts.deliveries += copies
@@ -183,6 +185,8 @@ async function strike(storm: Storm): Promise<void> {
   storm.nodes[index] = newNode(storm)
 }
 
+// Longer than a month and its grace: whatever ends by itself has ended.
+const seasonMs = 45 * day
 const quietRoundsMax = 4_000
 const quietMs = 10 * day
 
@@ -191,8 +195,16 @@ async function quiet(storm: Storm): Promise<void> {
   const { world, nodes } = storm
   world.school.faults.clear()
   world.stripe.faults.clear()
-  const end = world.clock.now() + quietMs
   for (const node of nodes) while (node.busy) await node.advance()
+  if (!(await calm(storm))) return
+  await world.clock.advance(seasonMs)
+  await calm(storm)
+}
+
+/** Works until nothing is left to do within ten days; false when that never comes. */
+async function calm(storm: Storm): Promise<boolean> {
+  const { world } = storm
+  const end = world.clock.now() + quietMs
   for (let round = 0; round < quietRoundsMax; round++) {
     await world.stripe.deliverAll()
     await sweepEvents(world.app)
@@ -200,10 +212,11 @@ async function quiet(storm: Storm): Promise<void> {
     const { changed, poked } = await sweep(world.app)
     if (changed + poked > 0) continue
     const next = await world.drain.nextRunAt()
-    if (next === null || next > end) return
+    if (next === null || next > end) return true
     await world.clock.advanceTo(next)
   }
   storm.story.push('the quiet did not end')
+  return false
 }
 
 async function runAll(storm: Storm): Promise<boolean> {
