@@ -14,13 +14,13 @@ process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 
 
 const [major] = process.versions.node.split('.')
 if (Number(major) >= majorMin) {
-  const [{ runProcess }, { defineActions }, { allActions }, { commands }] = await Promise.all([
+  const [{ runProcess }, { defineActions }, { allActions }, { commands, renderers }] = await Promise.all([
     import('../src/surfaces/cli/entry.ts'),
     import('../src/action/define.ts'),
     import('../src/main/actions.ts'),
     import('../src/main/commands.ts'),
   ])
-  process.exitCode = await runProcess(process, { registry: defineActions(allActions), commands })
+  process.exitCode = await runProcess(process, { registry: defineActions(allActions), commands, renderers })
 } else {
   handOver()
 }

@@ -1,4 +1,6 @@
-import type { Command } from '#surfaces/cli.ts'
+import type { TimelineWire } from '#reports/actions.ts'
+import { renderTimeline } from '#reports/render.ts'
+import type { CliDeps, Command } from '#surfaces/cli.ts'
 import { doctor } from './commands-doctor.ts'
 import { purchase } from './commands-purchase.ts'
 
@@ -14,4 +16,9 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   doctor,
   'demo purchase': purchase,
+}
+
+/** Answers that read best in their own form. */
+export const renderers: NonNullable<CliDeps['renderers']> = {
+  'timeline.get': (output) => renderTimeline(output as TimelineWire),
 }

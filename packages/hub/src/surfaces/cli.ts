@@ -81,7 +81,7 @@ async function act(it: Registered, argv: readonly string[], deps: CliDeps): Prom
   const input = await buildInput(given, it.inputSchema, deps)
   const target = await findTarget(given, deps)
   const answer = await callHub(deps, it, given, target, input)
-  return given.json ? reportJson(deps, answer, target) : report(deps, answer, target)
+  return given.json ? reportJson(deps, answer, target) : report(deps, it.action.name, answer, target)
 }
 
 const printJson = (deps: CliDeps, value: unknown) => deps.stdout(`${JSON.stringify(value)}\n`)
@@ -105,12 +105,12 @@ function reportJson(deps: CliDeps, answer: Answer, target: Target): number {
   }
 }
 
-function report(deps: CliDeps, answer: Answer, target: Target): number {
+function report(deps: CliDeps, action: string, answer: Answer, target: Target): number {
   switch (answer.kind) {
     case 'ok':
       if (answer.dryRun) deps.stderr('Dry run: this would happen; nothing was changed.\n')
       if (answer.replayed) deps.stderr('Done before with this idempotency key; this is the answer from then.\n')
-      deps.stdout(show(answer.output, deps.columns))
+      deps.stdout(deps.renderers?.[action]?.(answer.output) ?? show(answer.output, deps.columns))
       return exitCodes.ok
     case 'refused':
       deps.stderr(refusalText(answer.body.error, target))

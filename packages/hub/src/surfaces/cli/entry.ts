@@ -1,6 +1,5 @@
-import type { Registry } from '#action/define.ts'
 import manifest from '../../../package.json' with { type: 'json' }
-import { type Command, cliHttp, runCli } from '../cli.ts'
+import { type CliDeps, cliHttp, runCli } from '../cli.ts'
 
 const defaultColumns = 100
 
@@ -17,7 +16,7 @@ export type CliProcess = {
 /** The command line of a real process. Returns the exit code; the caller sets it and lets the output drain. */
 export const runProcess = (
   it: CliProcess,
-  wiring: { readonly registry: Registry; readonly commands?: Readonly<Record<string, Command>> },
+  wiring: Pick<CliDeps, 'registry' | 'commands' | 'renderers'>,
 ): Promise<number> =>
   runCli(it.argv.slice(2), {
     ...wiring,

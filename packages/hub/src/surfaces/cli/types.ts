@@ -16,6 +16,8 @@ export type CliDeps = {
   /** Width of the terminal; 100 when nobody looks. */
   readonly columns: number
   readonly commands?: Readonly<Record<string, Command>>
+  /** How the answers of some actions read best to a person, by action name; the others are shown field by field. */
+  readonly renderers?: Readonly<Record<string, (output: unknown) => string>>
 }
 
 /** A command beside the actions, such as `start`. Its name may be two words: `demo purchase`. */
