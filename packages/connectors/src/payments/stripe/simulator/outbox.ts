@@ -44,6 +44,20 @@ const deliveryOf = (event: SimEvent, form: Form, now: Instant): Delivery => {
   }
 }
 
+/** Puts an event on its way, once per form the address wants. */
+function post(box: Box, event: SimEvent): void {
+  const { webhook } = box
+  if (webhook?.events !== undefined && !webhook.events.includes(event.type)) return
+  const wanted = webhook?.form ?? 'snapshot'
+  const forms: readonly Form[] = wanted === 'both' ? ['snapshot', 'thin'] : [wanted]
+  for (const form of forms) {
+    const delivery = deliveryOf(event, form, box.world.clock.now())
+    box.deliveries.push(delivery)
+    box.waiting.add(delivery)
+  }
+  box.wake()
+}
+
 function deliveryNamed(box: Box, id: string): Delivery {
   const found = box.deliveries.find((d) => d.id === id) ?? box.deliveries.find((d) => d.eventId === id)
   if (found === undefined) throw new Error(`no delivery ${id}`)
@@ -70,18 +84,7 @@ export function createOutbox(world: World, deps: { http: Http; webhook: Webhook 
       box.wake()
     },
     list: () => box.deliveries,
-    push: (event) => {
-      const { webhook } = box
-      if (webhook?.events !== undefined && !webhook.events.includes(event.type)) return
-      const wanted = webhook?.form ?? 'snapshot'
-      const forms: readonly Form[] = wanted === 'both' ? ['snapshot', 'thin'] : [wanted]
-      for (const form of forms) {
-        const delivery = deliveryOf(event, form, world.clock.now())
-        box.deliveries.push(delivery)
-        box.waiting.add(delivery)
-      }
-      box.wake()
-    },
+    push: (event) => post(box, event),
     deliver: async (id) => {
       const found = deliveryNamed(box, id)
       await send(box, found)
