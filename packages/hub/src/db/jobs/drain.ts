@@ -121,12 +121,14 @@ async function take(
   by: { names: readonly string[]; node: string; now: Instant; offset: number },
 ): Promise<Row | null> {
   const { rows } = await pool.query<Row>(
-    `update graphile_worker._private_jobs j set attempts = j.attempts + 1, locked_by = $2, locked_at = $3
-     from (select jobs.id, tasks.identifier from graphile_worker._private_jobs jobs
-           join graphile_worker._private_tasks tasks on tasks.id = jobs.task_id
-           where jobs.is_available and jobs.run_at <= $3 and tasks.identifier = any($1)
-           order by jobs.priority, jobs.run_at, jobs.id offset $4 limit 1 for update of jobs skip locked) due
-     where j.id = due.id
+    // Materialized, or a plan that joins from the other side runs the subquery once per row, and takes a job each time.
+    `with due as materialized (
+       select jobs.id, tasks.identifier from graphile_worker._private_jobs jobs
+       join graphile_worker._private_tasks tasks on tasks.id = jobs.task_id
+       where jobs.is_available and jobs.run_at <= $3 and tasks.identifier = any($1)
+       order by jobs.priority, jobs.run_at, jobs.id offset $4 limit 1 for update of jobs skip locked)
+     update graphile_worker._private_jobs j set attempts = j.attempts + 1, locked_by = $2, locked_at = $3
+     from due where j.id = due.id
      returning j.id, due.identifier as task, j.payload, j.attempts, j.max_attempts`,
     [by.names, by.node, new Date(by.now).toISOString(), by.offset],
   )
