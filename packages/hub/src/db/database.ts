@@ -67,6 +67,8 @@ export function createPool(options: {
   })
   // An idle connection that breaks is replaced at the next use; without a listener Node would end the program.
   pool.on('error', () => undefined)
+  // The same for one that breaks while it is in use and between two statements; the next statement fails and tells.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   return pool
 }
 
