@@ -24,7 +24,8 @@ export type Refusals = {
   totals(): Readonly<Partial<Record<ErrorCode, number>>>
 }
 
-const refusalsPerMinute = 60
+// Room for a provider whose secret was mistyped in a burst; a guesser learns nothing at any rate.
+const refusalsPerMinute = 600
 // Memory for strangers is bounded: whoever comes from more addresses pushes out the oldest.
 const addressesMax = 10_000
 const silence = minute
