@@ -255,6 +255,8 @@ function resultEntries(result: ItemResult, taken: Claim): TimelineEntry[] {
   const about = { personId: taken.account.personId, enrollmentId: result.item.enrollmentId }
   const { connectionId } = taken.account
   if (result.failure === null) {
+    // Looked at after a doubt and found as it was believed: nothing has happened.
+    if (result.actual === result.item.actual) return []
     const kind = result.actual === 'granted' ? 'enrollment.opened' : 'enrollment.closed'
     return [{ ...about, kind, data: { connectionId } }]
   }

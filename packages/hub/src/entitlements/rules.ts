@@ -35,17 +35,16 @@ export const nextChange = (entitlements: readonly Entitlement[], at: Instant): I
     .reduce<Instant | null>((min, t) => (min === null || t < min ? t : min), null)
 
 /**
- * True when the platform must be told something. `none` and a wanted revoke is rest: nothing was ever opened, unless a
- * try was cut off and may have got through.
+ * True when the platform must be told something. `none` and a wanted revoke is rest: nothing was ever opened. A try that
+ * was cut off may have got through, whichever it was, so it is never rest.
  */
 export const needsWork = (row: {
   readonly wanted: Wanted
   readonly actual: Actual
   readonly uncertain: boolean
 }): boolean =>
-  row.wanted === 'granted'
-    ? row.actual !== 'granted'
-    : row.actual === 'granted' || row.actual === 'unknown' || row.uncertain
+  row.uncertain ||
+  (row.wanted === 'granted' ? row.actual !== 'granted' : row.actual === 'granted' || row.actual === 'unknown')
 
 /** What to do after a failure. `stuck`: no try will help until somebody acts; it is a dead letter. */
 export type Next =

@@ -270,7 +270,7 @@ const writeEnrollments = (tx: Tx, ctx: Ctx, moved: readonly Moved[]) =>
       failure_message = case when enrollment.wanted is distinct from excluded.wanted then null else enrollment.failure_message end,
       next_try_at = case
         when enrollment.wanted is not distinct from excluded.wanted then enrollment.next_try_at
-        when excluded.wanted = 'granted' and enrollment.actual <> 'granted' then excluded.updated_at
+        when excluded.wanted = 'granted' and (enrollment.actual <> 'granted' or enrollment.uncertain) then excluded.updated_at
         when excluded.wanted = 'revoked' and (enrollment.actual in ('granted', 'unknown') or enrollment.uncertain) then excluded.updated_at
         end,
       updated_at = excluded.updated_at`)

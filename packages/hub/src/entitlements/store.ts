@@ -192,7 +192,7 @@ const writeResults = (tx: Tx, taken: Claim, update: AccountUpdate | null, result
       failure_message = case when n.revision = r.revision then r.failure_message end,
       next_try_at = case
         when n.revision = r.revision then r.next_try_at::timestamptz
-        when n.wanted = 'granted' and r.actual <> 'granted' then ${ts(tx.now)}::timestamptz
+        when n.wanted = 'granted' and (r.actual <> 'granted' or r.uncertain) then ${ts(tx.now)}::timestamptz
         when n.wanted = 'revoked' and (r.actual in ('granted', 'unknown') or r.uncertain) then ${ts(tx.now)}::timestamptz end,
       updated_at = ${ts(tx.now)}::timestamptz
     from held, unnest(${results.map((r) => r.item.enrollmentId)}::text[], ${results.map((r) => r.item.revision)}::bigint[],
