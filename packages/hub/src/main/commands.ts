@@ -8,10 +8,14 @@ import { purchase } from './commands-purchase.ts'
 export const commands: Readonly<Record<string, Command>> = {
   start: {
     summary: 'Start the hub in this folder, as npm start does. Without settings: a demo school.',
-    run: async () => {
+    run: async (argv, deps) => {
+      if (argv.length > 0) {
+        deps.stdout('bursar start takes its settings from the environment: docs/reference/settings.md lists them.\n')
+        return argv.some((word) => word === '--help' || word === '-h') ? 0 : 2
+      }
       // The server with all it needs is loaded only by whoever starts one.
-      const { start } = await import('./start.ts')
-      return start()
+      const { startOrTell } = await import('./start.ts')
+      return startOrTell()
     },
   },
   doctor,

@@ -36,11 +36,14 @@ export async function start(): Promise<number> {
   return 0
 }
 
-if (import.meta.main) {
+/** The same, with a start that fails told in one sentence. */
+export async function startOrTell(): Promise<number> {
   try {
-    process.exitCode = await start()
+    return await start()
   } catch (error) {
     process.stderr.write(`Bursar could not start: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = 1
+    return 1
   }
 }
+
+if (import.meta.main) process.exitCode = await startOrTell()
