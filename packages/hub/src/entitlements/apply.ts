@@ -1,10 +1,11 @@
 import type { Failure, Outcome } from '@bursar/connectors/failure.ts'
 import type { CallRecord } from '@bursar/connectors/io.ts'
 import type { LmsConnector } from '@bursar/connectors/lms/port.ts'
-import type { Instant } from '@bursar/kit/clock.ts'
+import { type Instant, minute } from '@bursar/kit/clock.ts'
+import { CodedError } from '@bursar/kit/errors.ts'
 import type { Ctx } from '#action/context.ts'
 import { inTx } from '#action/context.ts'
-import { openLms } from '#catalog/open.ts'
+import { type OpenOptions, openLms } from '#catalog/open.ts'
 import type { Lane } from '#db/rate.ts'
 import type { TimelineEntry } from '#events/timeline.ts'
 import { freeze, gate, type Health, tellHealth } from './health.ts'
@@ -69,10 +70,12 @@ type Run = {
 
 async function perform(ctx: Ctx, taken: Claim, lane: Lane, calls: Told[]): Promise<Run> {
   let current: WorkItem | null = null
-  const connector = await openLms(ctx, taken.account.connectionId, {
+  const opened = await openSchool(ctx, taken.account.connectionId, {
     lane,
     record: (call) => calls.push({ call, item: current }),
   })
+  if (!opened.ok) return { account: null, health: null, outcomes: taken.work.map((item) => fail(item, opened.failure)) }
+  const connector = opened.value
   const found = await findAccount(connector, taken, ctx.clock.now())
   if (!found.ok)
     return { account: null, health: found.failure, outcomes: taken.work.map((item) => fail(item, found.failure)) }
@@ -95,6 +98,27 @@ async function perform(ctx: Ctx, taken: Claim, lane: Lane, calls: Told[]): Promi
   const health = calls.length === 0 ? null : (stopped ?? 'ok')
   return { account: update, outcomes, health }
 }
+
+/** Settings that cannot be used are a failure of the connection: the work waits for somebody to mend them. */
+async function openSchool(ctx: Ctx, connectionId: string, options: OpenOptions): Promise<Outcome<LmsConnector>> {
+  try {
+    return { ok: true, value: await openLms(ctx, connectionId, options) }
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    return {
+      ok: false,
+      failure: {
+        class: 'unauthorized',
+        code: error.code,
+        message: error.message,
+        unsent: true,
+        retryAfterMs: unusableWaitMs,
+      },
+    }
+  }
+}
+
+const unusableWaitMs = 5 * minute
 
 const staffAccount: Failure = {
   class: 'needs_person',
