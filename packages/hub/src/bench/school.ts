@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { benchCourse } from './shop.ts'
 
 /**
  * The least a school must be for a measurement: it answers the two calls of an enrollment after a set time and notes
@@ -91,6 +92,12 @@ function register() {
       if (id === undefined) return send(res, 404, { error: 'not found' })
       send(res, 200, wireUser(id, email))
     },
+    products: (res: ServerResponse, id: string) => {
+      const email = users.get(id)?.email
+      if (email === undefined) return send(res, 404, { error: 'no such user' })
+      const owned = enrolled.has(email) ? [{ id: benchCourse, title: benchCourse, type: 'course' }] : []
+      send(res, 200, { data: owned })
+    },
     create: (res: ServerResponse, body: string, took: () => number) => {
       const { email } = JSON.parse(body) as { email: string }
       if (byEmail.has(email)) return send(res, 422, { error: 'The email has already been taken.' })
@@ -117,19 +124,21 @@ function register() {
 export async function startSchool(options: SchoolOptions): Promise<BenchSchool> {
   const calls = { total: 0, tooMany: 0 }
   const allowed = limiter(options, calls)
-  const { enrolled, wait, find, create, enroll } = register()
+  const { enrolled, wait, find, create, enroll, products } = register()
 
   const answer = (res: ServerResponse, method: string | undefined, path: string, body: string, began: number) => {
     const took = () => performance.now() - began
     const id = /^\/v2\/users\/([0-9a-f]+)\/enrollment$/.exec(path)?.[1]
     if (id !== undefined) return enroll(res, id, took)
+    const asked = /^\/v2\/users\/([0-9a-f]+)\/products$/.exec(path)?.[1]
+    if (asked !== undefined) return products(res, asked)
     if (method === 'POST' && path === '/v2/users') return create(res, body, took)
     find(res, decodeURIComponent(/^\/v2\/users\/(.+)$/.exec(path)?.[1] ?? ''))
   }
 
   const server = createServer((req, res) => {
     const began = performance.now()
-    const path = (req.url ?? '').replace('/admin/api', '')
+    const path = (req.url ?? '').replace('/admin/api', '').replace(/\?.*$/, '')
     void bodyOf(req).then((body) => {
       if (path.startsWith('/oauth2')) return send(res, 200, token)
       calls.total += 1

@@ -274,3 +274,14 @@ const writeEnrollments = (tx: Tx, ctx: Ctx, moved: readonly Moved[]) =>
         when excluded.wanted = 'revoked' and (enrollment.actual in ('granted', 'unknown') or enrollment.uncertain) then excluded.updated_at
         end,
       updated_at = excluded.updated_at`)
+
+/**
+ * A person's accounts with work that is due. Asked when nothing changed: the process that made the change may have
+ * died before it could act on it, and whoever repeats its step goes on from there.
+ */
+export const dueAccounts = async (tx: Tx, personId: string): Promise<readonly string[]> => {
+  const rows = await tx.many<{ accountId: string }>(sql('accounts_due')`
+    select distinct account_id as "accountId" from enrollment
+    where person_id = ${personId} and next_try_at <= ${ts(tx.now)}::timestamptz order by 1`)
+  return rows.map((row) => row.accountId)
+}

@@ -1,6 +1,6 @@
 import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
-import { type Desired, setEntitlements } from '#entitlements/seats.ts'
+import { type Desired, dueAccounts, setEntitlements } from '#entitlements/seats.ts'
 import { record, type TimelineEntry } from '#events/timeline.ts'
 import { counts, evaluate, type LineAccess, type OrderFacts, refundedTotal } from './rules.ts'
 import { type LineRow, type OrderRow, orderAggregate, saveOrder } from './store.ts'
@@ -31,11 +31,12 @@ export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: Orde
   const after: OrderRow = { ...order, ...issue, state: evaluation.state, amountRefunded: refundedTotal(refunds) }
   if (JSON.stringify(after, bigintText) !== JSON.stringify(before, bigintText)) await saveOrder(tx, after)
   await record(tx, ctx, changes(before, after))
-  const accounts = await setEntitlements(
+  const moved = await setEntitlements(
     tx,
     ctx,
     after.personId === null ? [] : desiredOf(after, after.personId, lines, evaluation.access),
   )
+  const accounts = moved.length > 0 || after.personId === null ? moved : await dueAccounts(tx, after.personId)
   return { outcome: 'settled', orderId: order.id, accounts }
 }
 
