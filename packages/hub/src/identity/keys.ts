@@ -58,7 +58,7 @@ export async function createKey(
 }
 
 /**
- * Takes in a key that somebody chose, such as BURSAR_ADMIN_KEY: any text of at least 32 visible characters. The same
+ * Takes in a key that somebody chose, for a deployment that brings its own: any text of at least 32 visible characters. The same
  * key again changes its scopes; a key of another organization is a conflict.
  */
 export async function importKey(
