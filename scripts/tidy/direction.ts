@@ -4,8 +4,10 @@ import { isTest, isTestSetup, type Source, type Violation } from './source.ts'
 export const slices = [
   'main',
   'contract',
+  'pages',
   'surfaces',
   'reports',
+  'people',
   'reconcile',
   'learning',
   'payouts',
@@ -14,6 +16,7 @@ export const slices = [
   'ledger',
   'catalog',
   'identity',
+  'mail',
   'events',
   'action',
   'db',
@@ -22,7 +25,7 @@ export const slices = [
 /** Programs that use the whole hub; the hub never uses them. The first two may build on the scenarios' checks. */
 export const above = ['chaos', 'bench', 'scenarios', 'browser'] as const
 
-const packages = { kit: [], connectors: ['kit'], hub: ['kit', 'connectors'] } as const satisfies Record<
+const packages = { kit: [], connectors: ['kit'], hub: ['kit', 'connectors'], checkout: [] } as const satisfies Record<
   string,
   string[]
 >
