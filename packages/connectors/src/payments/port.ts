@@ -168,16 +168,39 @@ export type InvoiceTruth = {
 
 export type PaymentTruth = CheckoutTruth | PaymentFacts | RefundTruth | DisputeTruth | InvoiceTruth | SubscriptionTruth
 
-export type CheckoutRequest = {
+type CheckoutAsked = {
   readonly mode: 'payment' | 'subscription'
   readonly lines: readonly { readonly priceId: string; readonly quantity: number }[]
-  readonly successUrl: string
-  readonly cancelUrl: string
   readonly email?: string
+  /** A customer the provider knows already; its address is then used and `email` is not sent. */
+  readonly customerId?: string
+  /** A code as the buyer typed it. One that is not on offer fails with `promotion_unknown`. */
+  readonly promotionCode?: string
+  /** The buyer may enter a code on the form. Without effect where a code was named already. */
+  readonly allowPromotionCodes?: boolean
+  /** The provider works out the tax; the form then asks for the billing address. */
+  readonly automaticTax?: boolean
   /** Stands on session, payment and subscription alike; sessions do not pass theirs on. */
   readonly metadata: Readonly<Record<string, string>>
   readonly expiresAt?: Instant
   readonly idempotencyKey: string
+}
+
+/**
+ * Where the buyer pays: on the provider's page, in the provider's page inside ours, or in single fields inside ours.
+ * Addresses may hold {CHECKOUT_SESSION_ID}.
+ */
+export type CheckoutRequest = CheckoutAsked &
+  (
+    | { readonly ui: 'hosted_page'; readonly successUrl: string; readonly cancelUrl: string }
+    | { readonly ui: 'embedded_page' | 'elements'; readonly returnUrl: string }
+  )
+
+/** `url` for a hosted page, `clientSecret` for the two others; the secret opens the form and is never truth. */
+export type CheckoutOpened = {
+  readonly externalId: string
+  readonly url: string | null
+  readonly clientSecret: string | null
 }
 
 export type RefusalReason =
@@ -193,6 +216,8 @@ export interface PaymentConnector {
   readonly provider: string
   /** False when there is no key: then only signed snapshots say anything. */
   readonly canRead: boolean
+  /** What a browser needs to show the provider's form; no secret. Null when none was entered. */
+  readonly publishableKey: string | null
   probe(): Promise<ProbeReport>
   classify(error: unknown): Failure
   /** Over the raw bytes, in constant time; never throws for a stranger's input. Several secrets while one is replaced. */
@@ -212,7 +237,7 @@ export interface PaymentConnector {
   checkoutOf(paymentId: string): Promise<Outcome<string | null>>
   /** Events since a moment, oldest first: finds what was never delivered. Stripe keeps 30 days. */
   events(since: Instant, cursor?: string): Promise<Outcome<Page<VerifiedEvent & { readonly raw: Buffer }>>>
-  createCheckout(request: CheckoutRequest): Promise<Outcome<{ readonly externalId: string; readonly url: string }>>
+  createCheckout(request: CheckoutRequest): Promise<Outcome<CheckoutOpened>>
   refund(request: {
     readonly paymentId: string
     readonly amount?: bigint

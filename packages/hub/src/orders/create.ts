@@ -122,6 +122,7 @@ export async function createCheckout(ctx: Ctx, cart: Cart) {
   const hash = Buffer.from(hashSecret(claimSecret), 'hex')
   const order = await inTx(ctx, (tx) => begin(tx, ctx, connection, cart, hash))
   const made = await connector.createCheckout({
+    ui: 'hosted_page',
     mode: cart.mode,
     lines: cart.lines,
     successUrl: cart.successUrl,

@@ -1,38 +1,11 @@
 import type Stripe from 'stripe'
 import type { Page } from '#lms/port.ts'
-import type { CheckoutRequest, RefundTruth } from '#payments/port.ts'
+import type { RefundTruth } from '#payments/port.ts'
 import { refundTruth } from './map.ts'
 import { currencyCode, fromStripe } from './money.ts'
-import { UnreadableAnswer } from './unreadable.ts'
 import { refundWire } from './wire.ts'
 
 const pricePage = 100
-
-/** Metadata stands on the session and on what it makes: Stripe does not copy it (reference: payments §1.2). */
-function sessionParams(request: CheckoutRequest): Stripe.Checkout.SessionCreateParams {
-  const metadata = { ...request.metadata }
-  return {
-    mode: request.mode,
-    line_items: request.lines.map((line) => ({ price: line.priceId, quantity: line.quantity })),
-    success_url: request.successUrl,
-    cancel_url: request.cancelUrl,
-    metadata,
-    ...(request.mode === 'payment' ? { payment_intent_data: { metadata } } : { subscription_data: { metadata } }),
-    ...(request.email === undefined ? {} : { customer_email: request.email }),
-    ...(request.expiresAt === undefined ? {} : { expires_at: Math.floor(request.expiresAt / 1_000) }),
-  }
-}
-
-export async function openCheckout(
-  stripe: Stripe,
-  request: CheckoutRequest,
-): Promise<{ externalId: string; url: string }> {
-  const session = await stripe.checkout.sessions.create(sessionParams(request), {
-    idempotencyKey: request.idempotencyKey,
-  })
-  if (session.url === null) throw new UnreadableAnswer('checkout.session.url', null)
-  return { externalId: session.id, url: session.url }
-}
 
 export type RefundCall = {
   /** A payment intent, or a charge made without one. */

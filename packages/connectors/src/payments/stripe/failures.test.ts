@@ -20,6 +20,7 @@ afterEach(() => {
 })
 
 const request = (idempotencyKey: string, extra: object = {}) => ({
+  ui: 'hosted_page' as const,
   mode: 'payment' as const,
   lines: [{ priceId: price, quantity: 1 }],
   successUrl: 'https://hub.example/ok',

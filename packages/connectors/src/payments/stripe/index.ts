@@ -2,7 +2,8 @@ import type Stripe from 'stripe'
 import { done, type Failure, failed, type Outcome } from '#failure.ts'
 import type { ConnectorIo } from '#io.ts'
 import type { PaymentConnector, PaymentTruth, Subject } from '#payments/port.ts'
-import { listPrices, makeRefund, openCheckout } from './act.ts'
+import { listPrices, makeRefund } from './act.ts'
+import { openCheckout } from './checkout.ts'
 import { createClient } from './client.ts'
 import type { StripeConfig } from './config.ts'
 import { classify, isMissing, noKey } from './failures.ts'
@@ -51,17 +52,20 @@ const clientOf = (config: StripeConfig, io: ConnectorIo): Stripe | null =>
 /** Stripe for one account. Without a key it verifies and parses events, and answers everything else `unauthorized`. */
 export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConnector {
   const stripe = clientOf(config, io)
-  const call = async <T>(work: (stripe: Stripe) => Promise<T>): Promise<Outcome<T>> => {
+  const attempt = async <T>(work: (stripe: Stripe) => Promise<Outcome<T>>): Promise<Outcome<T>> => {
     if (stripe === null) return failed(noKey)
     try {
-      return done(await work(stripe))
+      return await work(stripe)
     } catch (error) {
       return failed(classify(error))
     }
   }
+  const call = <T>(work: (stripe: Stripe) => Promise<T>): Promise<Outcome<T>> =>
+    attempt(async (client) => done(await work(client)))
   return {
     provider: 'stripe',
     canRead: stripe !== null,
+    publishableKey: config.publishableKey ?? null,
     probe: () => probe(stripe, config),
     classify,
     verify: verifyDelivery,
@@ -70,7 +74,7 @@ export function createStripe(config: StripeConfig, io: ConnectorIo): PaymentConn
     checkoutOf: (paymentId) =>
       call(async (client) => (isPaymentIntent(paymentId) ? checkoutOf(client, paymentId) : null)),
     events: (since, cursor) => call((client) => sweep(client, since, io.clock.now(), cursor)),
-    createCheckout: (request) => call((client) => openCheckout(client, request)),
+    createCheckout: (request) => attempt((client) => openCheckout(client, request)),
     refund: async ({ amount: asked, currency, ...request }) => {
       if (asked === undefined) return call((client) => makeRefund(client, request))
       const amount = toStripe(asked, currency)

@@ -17,6 +17,7 @@ async function checkout(prices: readonly string[], mode: 'payment' | 'subscripti
   orders += 1
   const created = value(
     await stage.stripe.createCheckout({
+      ui: 'hosted_page',
       mode,
       lines: prices.map((priceId) => ({ priceId, quantity: 1 })),
       successUrl: 'https://hub.example/back?session={CHECKOUT_SESSION_ID}',
@@ -26,7 +27,7 @@ async function checkout(prices: readonly string[], mode: 'payment' | 'subscripti
       idempotencyKey: `checkout:ord_${orders}:v1`,
     }),
   )
-  assert.match(created.url, /\/c\/pay\/cs_test_/)
+  assert.match(created.url ?? '', /\/c\/pay\/cs_test_/)
   return created.externalId
 }
 

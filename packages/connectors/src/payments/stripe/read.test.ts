@@ -10,6 +10,7 @@ before(async () => {
 after(() => stage.close())
 
 const request = (lines: readonly { priceId: string; quantity: number }[], key: string) => ({
+  ui: 'hosted_page' as const,
   mode: 'payment' as const,
   lines,
   successUrl: 'https://hub.example/ok',

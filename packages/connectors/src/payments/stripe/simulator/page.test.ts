@@ -12,6 +12,7 @@ async function open(name = 'Course'): Promise<{ id: string; url: string }> {
   const price = stage.sim.addPrice({ name, amount: 4900 })
   const created = value(
     await stage.stripe.createCheckout({
+      ui: 'hosted_page',
       mode: 'payment',
       lines: [{ priceId: price.id, quantity: 1 }],
       successUrl: 'https://hub.example/back?session={CHECKOUT_SESSION_ID}',
@@ -21,7 +22,7 @@ async function open(name = 'Course'): Promise<{ id: string; url: string }> {
       idempotencyKey: `page ${name}`,
     }),
   )
-  return { id: created.externalId, url: created.url }
+  return { id: created.externalId, url: created.url ?? '' }
 }
 
 async function browse(url: string, form?: Readonly<Record<string, string>>) {
