@@ -59,6 +59,26 @@ export const errorTable = {
     summary: 'There is no such thing, or not for this caller.',
     fix: 'Check the id and the organization.',
   },
+  second_factor_required: {
+    status: 403,
+    summary: 'This needs a second factor of the last minutes.',
+    fix: 'Confirm with your authenticator, a backup code or a passkey, then do it again.',
+  },
+  organization_needed: {
+    status: 400,
+    summary: 'It is not clear which organization is meant.',
+    fix: 'Name it in the header Bursar-Organization (its slug or id).',
+  },
+  email_unproven: {
+    status: 403,
+    summary: 'The mailbox was not proven in this session.',
+    fix: 'Ask for a code to that address and sign in with it.',
+  },
+  code_wrong: {
+    status: 401,
+    summary: 'The code is wrong, used or too old.',
+    fix: 'Check the newest mail, or ask for a new code.',
+  },
   method_not_allowed: {
     status: 405,
     summary: 'This address does not answer that method.',

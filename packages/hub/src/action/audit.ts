@@ -20,7 +20,7 @@ export async function writeAudit(tx: Tx, ids: Ids, entry: AuditEntry): Promise<v
   const { actor, organization } = entry.caller
   await tx.run(sql('audit_insert')`
     insert into audit (id, organization_id, at, actor_kind, actor_id, actor_name, action, input, outcome, duration_ms, trace_id)
-    values (${ids.next('aud')}, ${organization}, ${ts(entry.at)}, ${actor.kind}, ${actor.kind === 'key' ? actor.id : null},
+    values (${ids.next('aud')}, ${organization}, ${ts(entry.at)}, ${actor.kind}, ${actor.kind === 'system' ? null : actor.id},
       ${actor.name}, ${entry.action}, ${entry.input === null ? null : json(entry.input)}, ${entry.outcome},
       ${Math.round(entry.durationMs)}, ${entry.traceId})`)
 }

@@ -1,3 +1,4 @@
+import { type Instant, minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import type { Actor } from './context.ts'
 
@@ -6,7 +7,30 @@ export type Caller = {
   readonly organization: string
   readonly actor: Actor
   readonly scopes: readonly string[]
+  readonly user?: CallerUser
 }
+
+/** A signed-in person in this organization, with what their session has proven. */
+export type CallerUser = {
+  readonly personId: string
+  readonly sessionId: string
+  readonly issuer: string
+  readonly subject: string
+  readonly email: string | null
+  readonly emailVerified: boolean
+  /** When this session proved the mailbox itself; null when it was made otherwise. */
+  readonly mailboxProvenAt: Instant | null
+  readonly authenticatedAt: Instant
+  readonly secondFactorAt: Instant | null
+  /** Their roles would give scopes that wait for a second factor. */
+  readonly scopesWait: boolean
+}
+
+/** Any signed-in person, for what is theirs. Keys and clients are no persons. */
+export const personAccess = 'person'
+
+/** How long a second factor counts for an action that needs a fresh one. */
+export const freshFactorMs = 10 * minute
 
 /**
  * What runs this hub rather than one organization in it. `*` does not include it, so that no tenant can create or
@@ -40,12 +64,27 @@ export const systemCaller = (organization: string, name: string): Caller => ({
   scopes: ['*', operatorScope],
 })
 
-/** The caller, or the refusal: 401 without one, 403 without the scope. */
-export function permit(caller: Caller | null, access: string): Caller {
+/** The caller, or the refusal: 401 without one, 403 without the scope, the person or the second factor. */
+export function permit(
+  caller: Caller | null,
+  wanted: { readonly access: string; readonly secondFactor?: boolean },
+  now: Instant,
+): Caller {
+  const { access } = wanted
   if (access === 'public') return caller ?? nobody
   if (caller === null) throw new CodedError('unauthenticated')
-  if (!allows(caller.scopes, access)) {
-    throw new CodedError('forbidden', `This key does not hold ${access}.`, { scope: access })
+  const { user } = caller
+  if (access === personAccess) {
+    if (user === undefined) throw new CodedError('forbidden', 'Only a signed-in person can do this, for themselves.')
+  } else if (!allows(caller.scopes, access)) {
+    if (user?.scopesWait === true) throw new CodedError('second_factor_required')
+    throw new CodedError('forbidden', `${user === undefined ? 'This key does' : 'Your roles do'} not hold ${access}.`, {
+      scope: access,
+    })
+  }
+  if (wanted.secondFactor === true && user !== undefined) {
+    const at = user.secondFactorAt
+    if (at === null || now - at > freshFactorMs) throw new CodedError('second_factor_required')
   }
   return caller
 }

@@ -4,6 +4,7 @@ import type { AddressGuard, Http } from '@bursar/kit/http.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import type { Database, Tx } from '#db/database.ts'
+import type { CallerUser } from './caller.ts'
 
 /** Encrypts what must not lie open in the database. `aad` ties a value to its row, so it cannot be moved. */
 export interface Secrets {
@@ -17,6 +18,34 @@ export interface Log {
   error(message: string, facts?: Readonly<Record<string, unknown>>): void
 }
 
+/** Hands one message to a mail server. Its own words (OutgoingMail, Delivered) stand in mail/port.ts. */
+export interface Mailer {
+  deliver(message: {
+    readonly id: string
+    readonly to: string
+    readonly senderName: string
+    readonly subject: string
+    readonly text: string
+    readonly html: string
+  }): Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: MailFailure }>
+  close(): Promise<void>
+}
+
+/**
+ * temporary   this message, now; the same later may be taken
+ * permanent   this message for good: the address or the content is refused
+ * transport   no message at all: the server is away, or refuses us or our sender; nothing is held against the message
+ */
+export type MailFailure = {
+  readonly class: 'temporary' | 'permanent' | 'transport'
+  /** Stable and ours, such as `mail.recipient_refused`. */
+  readonly code: string
+  /** One sentence for an operator, without secrets and without what was in the message. */
+  readonly message: string
+  /** It may have been taken all the same: the connection broke after the last byte. */
+  readonly uncertain?: boolean
+}
+
 /** What one process has: built once in main/build.ts, handed to everything. */
 export type App = {
   readonly clock: Clock
@@ -27,6 +56,8 @@ export type App = {
   /** Which addresses `http` may call; asked when one is registered. Left out: public https, and loopback in the demo. */
   readonly guard?: Pick<AddressGuard, 'check'>
   readonly secrets: Secrets
+  /** Left out in the demo, whose messages stay in the mailbox, and where no mail server is set: messages then wait. */
+  readonly mailer?: Mailer
   readonly log: Log
   /** Names this process among its peers; its leases carry it. */
   readonly node: string
@@ -40,15 +71,19 @@ export type App = {
   readonly budgetWaitMs: number
 }
 
-/** Who asks. `system` is the program itself: a job, a schedule. */
+/** Who asks. `client` is another program with a token of its own; `system` is this program: a job, a schedule. */
 export type Actor =
-  | { readonly kind: 'key'; readonly id: string; readonly name: string }
+  | { readonly kind: 'key' | 'client'; readonly id: string; readonly name: string }
+  /** A signed-in person; the id is the person's in this organization. */
+  | { readonly kind: 'user'; readonly id: string; readonly name: string }
   | { readonly kind: 'system'; readonly name: string }
 
 /** What an action or a job sees: the process, the tenant and who asks. */
 export type Ctx = App & {
   readonly organization: string
   readonly actor: Actor
+  /** The person who asks, when it is one. */
+  readonly user?: CallerUser
   /** One id from the first webhook to the last platform call. */
   readonly traceId: string
   /** True when everything will be rolled back: nothing outside may be called. */

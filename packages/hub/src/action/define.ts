@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Tx } from '#db/database.ts'
-import { isScope, operatorScope } from './caller.ts'
+import { isScope, operatorScope, personAccess } from './caller.ts'
 import type { Ctx } from './context.ts'
 import { type JsonSchema, schemaOf, secretsAreNullable } from './schema.ts'
 
@@ -19,8 +19,13 @@ type Common<I extends z.ZodObject, O extends z.ZodType> = {
   readonly input: I
   /** What the caller gets. Codecs (fields.ts) let `run` return instants and bigints. */
   readonly output: O
-  /** The scope a key must hold, or `public`: reads without tenant data that need no key. */
+  /**
+   * The scope a caller must hold; `person`: any signed-in person, for what is theirs (`ctx.user`); `public`: reads
+   * without tenant data that need no key.
+   */
   readonly access: string
+  /** A person needs a second factor of the last ten minutes. Keys are not asked: they are a secret of their own. */
+  readonly secondFactor?: boolean
   readonly examples?: readonly { readonly summary: string; readonly input: z.input<I>; readonly output?: z.input<O> }[]
   /** A read that shows personal data or money is written to the audit as well. */
   readonly sensitive?: boolean
@@ -83,8 +88,8 @@ function problemWith(it: Registered): string | null {
   const { name, summary, access, effect, acrossTenants, examples = [] } = it.action
   if (!namePattern.test(name)) return 'is not named slice.verb_words'
   if (summary.trim() === '' || summary.length > summaryMax) return `needs a summary of at most ${summaryMax} characters`
-  if (access === 'public' ? effect !== 'read' : !isScope(access)) {
-    return 'asks for neither slice:read, slice:write, operator nor (for reads) public'
+  if (access === 'public' ? effect !== 'read' : access !== personAccess && !isScope(access)) {
+    return 'asks for neither slice:read, slice:write, operator, person nor (for reads) public'
   }
   if (effect === 'read' && access.endsWith(':write')) return 'reads, so it asks for a read scope'
   if (effect === 'write' && access.endsWith(':read')) return 'writes, so it asks for a write scope'
@@ -115,6 +120,6 @@ export function defineActions(actions: readonly Action[]): Registry {
     byName.set(it.name, registered)
   }
   const all = [...byName.values()].sort((a, b) => (a.action.name < b.action.name ? -1 : 1))
-  const scopes = new Set(all.map((it) => it.action.access).filter((access) => access !== 'public'))
+  const scopes = new Set(all.map((it) => it.action.access).filter(isScope))
   return { all, find: (name) => byName.get(name), scopes: [...scopes].sort() }
 }

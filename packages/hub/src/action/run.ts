@@ -50,7 +50,7 @@ export async function runAction(app: App, registry: Registry, request: ActionReq
   let permitted: Caller | null = null
   let parsed = false
   try {
-    permitted = permit(request.caller, registered.action.access)
+    permitted = permit(request.caller, registered.action, startedAt)
     const call = prepare(app, registered, permitted, { ...request, traceId }, { shown, startedAt })
     parsed = true
     const done = await perform(call)
@@ -106,6 +106,7 @@ function prepare(
     ...app,
     organization: caller.organization,
     actor: caller.actor,
+    ...(caller.user === undefined ? {} : { user: caller.user }),
     traceId: request.traceId,
     dryRun,
     ...(attempt ? { requestKey: attempt.key } : {}),

@@ -1,6 +1,8 @@
+import { minute } from '@bursar/kit/clock.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
 import type { Tx } from '#db/database.ts'
 import { sql, ts } from '#db/sql.ts'
+import { freshProofMs, isFresh, type SignedIn } from './signed-in.ts'
 
 /** The issuer of addresses that somebody typed and nobody has proven. See migration 0005. */
 export const mailboxIssuer = 'urn:bursar:mailbox'
@@ -36,3 +38,89 @@ export async function ensureMailboxPerson(
     union all select person_id, true from bound`)
   return row
 }
+
+export type PersonFound = {
+  readonly id: string
+  readonly created: boolean
+  /** Another person, known only as the paid mailbox this session has proven: what was bought for it may be claimed. */
+  readonly mailboxPersonId: string | null
+}
+
+type Deps = { readonly ids: Ids; readonly organization: string }
+
+/**
+ * The person of an issuer and subject in this organization: found, or made. An address alone leads to nobody. When the
+ * session has just proven a mailbox that nobody else has, the person waiting there is this one; an address the issuer
+ * does not vouch for is not even kept as a contact, because schools would make accounts of it.
+ */
+export async function ensurePerson(tx: Tx, deps: Deps, signedIn: SignedIn): Promise<PersonFound> {
+  const proven = isFresh(signedIn.mailboxProvenAt, tx.now, freshProofMs) && signedIn.email !== null
+  const mailbox = signedIn.email === null || !proven ? null : normalizeEmail(signedIn.email)
+  for (const key of [`${signedIn.issuer} ${signedIn.subject}`, ...(mailbox === null ? [] : [mailbox])].sort())
+    await tx.run(
+      sql('identity_lock')`select pg_advisory_xact_lock(hashtextextended(${`${deps.organization} ${key}`}, 1))`,
+    )
+  const known = await personOf(tx, deps.organization, signedIn.issuer, signedIn.subject)
+  const waiting = mailbox === null ? null : await mailboxOf(tx, deps.organization, mailbox)
+  if (known !== null) {
+    await touch(tx, deps, signedIn)
+    if (mailbox !== null && waiting === null) await bind(tx, deps, mailboxIssuer, mailbox, known, mailbox, true)
+    const other = waiting !== null && waiting.provenAt === null && waiting.personId !== known ? waiting.personId : null
+    return { id: known, created: false, mailboxPersonId: other }
+  }
+  const { issuer, subject } = signedIn
+  const email = signedIn.emailVerified || proven ? signedIn.email : null
+  if (mailbox !== null && waiting !== null && waiting.provenAt === null) {
+    await bind(tx, deps, issuer, subject, waiting.personId, email, proven)
+    await tx.run(sql('mailbox_proven')`
+      update identity set proven_at = ${ts(tx.now)}
+      where organization_id = ${deps.organization} and issuer = ${mailboxIssuer} and subject = ${mailbox}`)
+    return { id: waiting.personId, created: false, mailboxPersonId: null }
+  }
+  const id = deps.ids.next('prs')
+  await tx.run(sql('person_insert')`
+    insert into person (id, organization_id, email, name, created_at)
+    values (${id}, ${deps.organization}, ${email === null ? null : normalizeEmail(email)}, ${signedIn.name}, ${ts(tx.now)})`)
+  await bind(tx, deps, issuer, subject, id, email, proven)
+  if (mailbox !== null && waiting === null) await bind(tx, deps, mailboxIssuer, mailbox, id, mailbox, true)
+  return { id, created: true, mailboxPersonId: null }
+}
+
+/** The person an identity belongs to; follows a merge. */
+export const personOf = async (
+  tx: Tx,
+  organization: string,
+  issuer: string,
+  subject: string,
+): Promise<string | null> => {
+  const row = await tx.maybeOne<{ id: string }>(sql('person_of_identity')`
+    select coalesce(p.merged_into, p.id) as id from identity i join person p on p.id = i.person_id
+    where i.organization_id = ${organization} and i.issuer = ${issuer} and i.subject = ${subject}`)
+  return row?.id ?? null
+}
+
+const mailboxOf = (tx: Tx, organization: string, mailbox: string) =>
+  tx.maybeOne<{ personId: string; provenAt: number | null }>(sql('mailbox_identity')`
+    select person_id as "personId", proven_at as "provenAt" from identity
+    where organization_id = ${organization} and issuer = ${mailboxIssuer} and subject = ${mailbox} for update`)
+
+const bind = (
+  tx: Tx,
+  deps: Deps,
+  issuer: string,
+  subject: string,
+  personId: string,
+  email: string | null,
+  proven: boolean,
+) =>
+  tx.run(sql('identity_bind')`
+    insert into identity (organization_id, issuer, subject, person_id, email, proven_at, last_seen_at, created_at)
+    values (${deps.organization}, ${issuer}, ${subject}, ${personId}, ${email}, ${proven ? ts(tx.now) : null}, ${ts(tx.now)}, ${ts(tx.now)})`)
+
+const touch = (tx: Tx, deps: Deps, { issuer, subject, email }: SignedIn) =>
+  tx.run(sql('identity_touch')`
+    update identity set email = coalesce(${email}, email), last_seen_at = ${ts(tx.now)}
+    where organization_id = ${deps.organization} and issuer = ${issuer} and subject = ${subject}
+      and (last_seen_at is null or last_seen_at < ${ts(tx.now - seenEveryMs)}::timestamptz or email is distinct from coalesce(${email}, email))`)
+
+const seenEveryMs = 5 * minute

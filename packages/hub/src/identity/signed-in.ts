@@ -35,9 +35,6 @@ export type SessionSource = (request: IdentityRequest) => Promise<SignedIn | 'in
 /** How long a proof of a mailbox counts as "now". */
 export const freshProofMs = 15 * minute
 
-/** How long a second factor counts for what needs a fresh one. */
-export const freshFactorMs = 10 * minute
-
 export const isFresh = (at: Instant | null, now: Instant, withinMs: number): boolean =>
   at !== null && now - at <= withinMs
 

@@ -3,12 +3,14 @@ import { catalogActions } from '#catalog/actions.ts'
 import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
+import { originActions } from '#identity/actions-origins.ts'
 import { orderActions } from '#orders/actions.ts'
 import { reportActions } from '#reports/actions.ts'
 
 /** Every capability of the hub. A new slice's actions get a line here, and all doors serve them. */
 export const allActions: readonly Action[] = [
   ...identityActions,
+  ...originActions,
   ...eventActions,
   ...catalogActions,
   ...entitlementActions,

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorTable } from '@bursar/kit/errors.ts'
-import { operatorScope } from '#action/caller.ts'
+import { operatorScope, personAccess } from '#action/caller.ts'
 import type { Registered, Registry } from '#action/define.ts'
 import type { JsonSchema } from '#action/schema.ts'
 import { bySlice } from './describe.ts'
@@ -62,7 +62,12 @@ With \`X-Bursar-Dry-Run: true\` the answer is what would happen, and nothing doe
 
 const operationId = (name: string): string => name.replace(/[._]([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-const accessText = (access: string): string => (access === 'public' ? 'No key is needed.' : `Scope: \`${access}\`.`)
+const accessText = (access: string): string =>
+  access === 'public'
+    ? 'No key is needed.'
+    : access === personAccess
+      ? 'For a signed-in person, about what is theirs.'
+      : `Scope: \`${access}\`.`
 
 const effectText = {
   read: 'Changes nothing.',

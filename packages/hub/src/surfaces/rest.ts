@@ -5,6 +5,7 @@ import type { App } from '#action/context.ts'
 import type { Registry } from '#action/define.ts'
 import { runAction } from '#action/run.ts'
 import { authenticate } from '#identity/authenticate.ts'
+import type { CallerSource } from '#identity/callers.ts'
 import { acceptJson } from './bodies.ts'
 import type { Limits } from './bounds.ts'
 import { createGate, type Gate } from './limits.ts'
@@ -22,7 +23,12 @@ type ActionRoute = { Params: { action: string }; Querystring: { dry_run?: string
  * `POST /api/v1/<action name>` with a JSON object as input; the answer's body is the action's output. Headers:
  * `Authorization: Bearer`, `Idempotency-Key`, `X-Bursar-Dry-Run: true` (or `?dry_run=true`).
  */
-export function registerActions(fastify: FastifyInstance, app: App, registry: Registry, limits: Limits): void {
+export function registerActions(
+  fastify: FastifyInstance,
+  app: App,
+  options: { readonly registry: Registry; readonly limits: Limits; readonly callers: readonly CallerSource[] },
+): void {
+  const { registry, limits, callers } = options
   acceptJson(fastify)
   const gate = createGate(fastify, limits)
   fastify.post<ActionRoute>(`${apiPrefix}/:action`, {
@@ -30,7 +36,7 @@ export function registerActions(fastify: FastifyInstance, app: App, registry: Re
     onRequest: async (request, reply) => {
       refuseCompressed(request)
       await gate.enter(request, reply)
-      request.caller = await callerOf(app, gate, request)
+      request.caller = await callerOf(app, gate, callers, request)
       const isPublic = registry.find(request.params.action)?.action.access === 'public'
       if (request.caller === null && !isPublic) throw new CodedError('unauthenticated')
     },
@@ -61,10 +67,26 @@ export function registerActions(fastify: FastifyInstance, app: App, registry: Re
   })
 }
 
-async function callerOf(app: App, gate: Gate, request: FastifyRequest<ActionRoute>): Promise<Caller | null> {
+async function callerOf(
+  app: App,
+  gate: Gate,
+  callers: readonly CallerSource[],
+  request: FastifyRequest<ActionRoute>,
+): Promise<Caller | null> {
+  for (const source of callers) {
+    const found = await source(request)
+    if (found === null) continue
+    if (found !== 'invalid') {
+      request.callerId = found.actor.kind === 'system' ? found.actor.name : found.actor.id
+      return found
+    }
+    await gate.failed(request)
+    throw new CodedError('unauthenticated', 'The session or token is not valid: unknown, ended or revoked.')
+  }
   const result = await authenticate(app, request.headers.authorization)
   if (result.ok) {
-    request.callerId = result.caller.actor.kind === 'key' ? result.caller.actor.id : result.caller.actor.name
+    const { actor } = result.caller
+    request.callerId = actor.kind === 'system' ? actor.name : actor.id
     return result.caller
   }
   if (result.reason === 'missing') return null

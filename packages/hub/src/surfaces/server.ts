@@ -3,6 +3,7 @@ import { second } from '@bursar/kit/clock.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { App } from '#action/context.ts'
 import type { Registry } from '#action/define.ts'
+import type { CallerSource } from '#identity/callers.ts'
 import { defaultLimits, type Limits } from './bounds.ts'
 import { registerDocs } from './docs/routes.ts'
 import { answerErrors, answerUnreadable, answerUnroutable } from './failures.ts'
@@ -21,6 +22,8 @@ export type ServerOptions = {
    */
   readonly routes?: readonly ((fastify: FastifyInstance) => void | Promise<void>)[]
   readonly limits?: Partial<Limits>
+  /** Callers besides API keys: signed-in people, programs with a token. Asked in this order, before keys. */
+  readonly callers?: readonly CallerSource[]
   /** Which proxies in front may say who the client is (X-Forwarded-For); none by default. */
   readonly trustProxy?: boolean | string | readonly string[]
 }
@@ -62,7 +65,9 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   answerErrors(fastify, app, limits)
   await registerLimits(fastify)
   registerHealth(fastify, { ready: options.ready, stopping: () => state.stopping })
-  await fastify.register(async (scope) => registerActions(scope, app, options.registry, limits))
+  await fastify.register(async (scope) =>
+    registerActions(scope, app, { registry: options.registry, limits, callers: options.callers ?? [] }),
+  )
   await fastify.register(async (scope) => registerDocs(scope, app, options.registry))
   for (const routes of options.routes ?? []) await fastify.register(async (scope) => routes(scope))
 
