@@ -20,23 +20,30 @@ export async function ensureMailboxPerson(
   mailbox: { readonly email: string; readonly name: string | null },
 ): Promise<{ id: string; created: boolean }> {
   const subject = normalizeEmail(mailbox.email)
-  const row = await tx.one<{ id: string; created: boolean }>(sql('person_ensure_mailbox')`
+  const id = deps.ids.next('prs')
+  const row = await tx.maybeOne<{ id: string; created: boolean }>(sql('person_ensure_mailbox')`
     with known as (
       select person_id from identity
       where organization_id = ${deps.organization} and issuer = ${mailboxIssuer} and subject = ${subject}
     ), made as (
       insert into person (id, organization_id, email, name, created_at)
-      select ${deps.ids.next('prs')}, ${deps.organization}, ${subject}, ${mailbox.name}, ${ts(tx.now)}
+      select ${id}, ${deps.organization}, ${subject}, ${mailbox.name}, ${ts(tx.now)}
       where not exists (select 1 from known)
       returning id
     ), bound as (
       insert into identity (organization_id, issuer, subject, person_id, created_at)
       select ${deps.organization}, ${mailboxIssuer}, ${subject}, id, ${ts(tx.now)} from made
+      on conflict do nothing
       returning person_id
     )
     select person_id as id, false as created from known
     union all select person_id, true from bound`)
-  return row
+  if (row !== null) return row
+  // Somebody else was quicker at this mailbox; the one just made was never seen by anybody.
+  await tx.run(sql('person_unmake')`delete from person where id = ${id}`)
+  const theirs = await mailboxOf(tx, deps.organization, subject)
+  if (theirs === null) throw new Error('a mailbox identity vanished')
+  return { id: theirs.personId, created: false }
 }
 
 export type PersonFound = {
@@ -64,7 +71,8 @@ export async function ensurePerson(tx: Tx, deps: Deps, signedIn: SignedIn): Prom
   const waiting = mailbox === null ? null : await mailboxOf(tx, deps.organization, mailbox)
   if (known !== null) {
     await touch(tx, deps, signedIn)
-    if (mailbox !== null && waiting === null) await bind(tx, deps, mailboxIssuer, mailbox, known, mailbox, true)
+    if (mailbox !== null && waiting === null)
+      return { id: known, created: false, mailboxPersonId: await takeMailbox(tx, deps, mailbox, known) }
     const other = waiting !== null && waiting.provenAt === null && waiting.personId !== known ? waiting.personId : null
     return { id: known, created: false, mailboxPersonId: other }
   }
@@ -82,8 +90,8 @@ export async function ensurePerson(tx: Tx, deps: Deps, signedIn: SignedIn): Prom
     insert into person (id, organization_id, email, name, created_at)
     values (${id}, ${deps.organization}, ${email === null ? null : normalizeEmail(email)}, ${signedIn.name}, ${ts(tx.now)})`)
   await bind(tx, deps, issuer, subject, id, email, proven)
-  if (mailbox !== null && waiting === null) await bind(tx, deps, mailboxIssuer, mailbox, id, mailbox, true)
-  return { id, created: true, mailboxPersonId: null }
+  const free = mailbox !== null && waiting === null
+  return { id, created: true, mailboxPersonId: free ? await takeMailbox(tx, deps, mailbox, id) : null }
 }
 
 /** The person an identity belongs to; follows a merge. */
@@ -104,6 +112,14 @@ const mailboxOf = (tx: Tx, organization: string, mailbox: string) =>
     select person_id as "personId", proven_at as "provenAt" from identity
     where organization_id = ${organization} and issuer = ${mailboxIssuer} and subject = ${mailbox} for update`)
 
+/** Makes a proven mailbox a person's own; when it was paid for in this very moment, names the person waiting there. */
+async function takeMailbox(tx: Tx, deps: Deps, mailbox: string, personId: string): Promise<string | null> {
+  const taken = await bind(tx, deps, mailboxIssuer, mailbox, personId, mailbox, true)
+  if (taken === 1) return null
+  const theirs = await mailboxOf(tx, deps.organization, mailbox)
+  return theirs?.provenAt === null ? theirs.personId : null
+}
+
 const bind = (
   tx: Tx,
   deps: Deps,
@@ -115,7 +131,8 @@ const bind = (
 ) =>
   tx.run(sql('identity_bind')`
     insert into identity (organization_id, issuer, subject, person_id, email, proven_at, last_seen_at, created_at)
-    values (${deps.organization}, ${issuer}, ${subject}, ${personId}, ${email}, ${proven ? ts(tx.now) : null}, ${ts(tx.now)}, ${ts(tx.now)})`)
+    values (${deps.organization}, ${issuer}, ${subject}, ${personId}, ${email}, ${proven ? ts(tx.now) : null}, ${ts(tx.now)}, ${ts(tx.now)})
+    on conflict do nothing`)
 
 const touch = (tx: Tx, deps: Deps, { issuer, subject, email }: SignedIn) =>
   tx.run(sql('identity_touch')`
