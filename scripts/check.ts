@@ -20,6 +20,8 @@ const tests: Step = { name: 'tests', command: node, args: ['scripts/test.ts'] }
 
 const steps: readonly Step[] = [
   { name: 'types', command: bin('tsc'), args: ['--noEmit', '-p', 'tsconfig.json'] },
+  // Runs in browsers: its types know the page, and nothing of Node.
+  { name: 'types of the elements', command: bin('tsc'), args: ['--noEmit', '-p', 'packages/checkout/tsconfig.json'] },
   { name: 'lint', command: bin('biome'), args: ['ci', '--error-on-warnings', '.'] },
   { name: 'generated files', command: node, args: ['scripts/generate.ts', '--check'] },
   noTests ? tidy : tests,
