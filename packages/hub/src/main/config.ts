@@ -41,6 +41,10 @@ export const settings = {
     'BURSAR_TRUSTED_ORIGINS',
     'Addresses (scheme, host, port; separated by commas) the hub may call although they are private or without TLS, such as a school in your own network. Addresses given in this environment or the seed file are trusted already.',
   ),
+  origins: optional(
+    'BURSAR_ORIGINS',
+    'Sites that may show the checkout and login of the organization configured here (https://shop.example; separated by commas). Others: the action origins.add.',
+  ),
   payloadDays: whole('BURSAR_PAYLOAD_DAYS', 'How many days the bodies of inbound events are kept.', 90, {
     min: 2,
     max: 3_650,
@@ -55,6 +59,10 @@ export const settings = {
     'STRIPE_SECRET_KEY',
     'Lets the hub read payments back and create checkouts. Left out: signed events are believed as they come, and checkout and refund are not available.',
     { secret: true },
+  ),
+  stripePublishableKey: optional(
+    'STRIPE_PUBLISHABLE_KEY',
+    'The key that browsers may know; the checkout inside a page needs it. Left out: buyers pay on Stripe\u2019s own page.',
   ),
   stripeWebhookSecret: optional(
     'STRIPE_WEBHOOK_SECRET',

@@ -9,7 +9,7 @@ import { birthOf, isAlive } from '#db/embedded/processes.ts'
 /** What the demo's simulators know, as it lies in the data folder. */
 export type DemoMemory = {
   readonly format: 'Bursar demo, 1'
-  readonly ports: { readonly stripe: number; readonly school: number }
+  readonly ports: { readonly stripe: number; readonly school: number; readonly shop?: number }
   readonly stripe: Buffer
   readonly school: Buffer
   /** The price id of each item on the shelf, so that yesterday's links stay good. */

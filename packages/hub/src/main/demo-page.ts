@@ -9,6 +9,7 @@ import type { OnSale } from './demo-shelf.ts'
 export type Sandbox = {
   readonly stripe: Simulator & Pick<StripeControls, 'truth'>
   readonly school: Simulator & Pick<LearnWorldsSimulator, 'school'>
+  readonly shop: Simulator
   readonly onSale: readonly OnSale[]
   readonly secretKey: string
 }
@@ -33,7 +34,8 @@ const simulatorOf = ({ name, url }: Simulator) => ({
   reset: `${url}/_sim/reset`,
 })
 
-const describe = ({ stripe, school, onSale, secretKey }: Sandbox) => ({
+const describe = ({ stripe, school, shop, onSale, secretKey }: Sandbox) => ({
+  shop: shop.url,
   simulators: [simulatorOf(stripe), simulatorOf(school)],
   prices: onSale.map(({ name, price, amount, currency, interval }) => ({
     name,
@@ -77,6 +79,7 @@ function page(sandbox: Sandbox): string {
   const body = `<h1>The sandbox</h1>
 <p>This hub runs against a simulated payment provider and a simulated school. No money moves and nobody is written to.</p>
 <p>A whole purchase in one command: <code>npx bursar demo purchase</code></p>
+<p>Buy something as a customer does: ${link(sandbox.shop.url, 'the shop')}, a website of its own with the checkout in it.</p>
 <h2>Simulators</h2>${simulatorsTable([sandbox.stripe, sandbox.school])}
 <h2>On sale</h2>${pricesTable(sandbox.onSale)}
 <h2>Be the buyer, the bank, the learner</h2>

@@ -10,12 +10,15 @@ import type { Log } from '#action/context.ts'
 import { claimDemo, type DemoMemory, keepMemory, readMemory, warnForgotten, writeMemory } from './demo-memory.ts'
 import { sandboxRoutes } from './demo-page.ts'
 import { fillShelf, type OnSale, shelfKey } from './demo-shelf.ts'
+import { type DemoShop, startDemoShop } from './demo-shop.ts'
 import { type Seed, seedSchema } from './seed.ts'
 
 export type Demo = {
   readonly seed: Seed
   readonly stripeUrl: string
   readonly schoolUrl: string
+  /** Somebody else's website that shows the checkout. */
+  readonly shopUrl: string
   /** Adds GET /sandbox. */
   readonly routes: (fastify: FastifyInstance) => void
   /** Tells the payment simulator where events go. */
@@ -24,10 +27,16 @@ export type Demo = {
   stop(): Promise<void>
 }
 
-type Simulators = { readonly stripe: Simulator & StripeControls; readonly school: LearnWorldsSimulator }
+type Simulators = {
+  readonly stripe: Simulator & StripeControls
+  readonly school: LearnWorldsSimulator
+  readonly shop: DemoShop
+}
 
 const webhookSecret = 'whsec_demo_only_0123456789abcdef'
 const stripeKey = 'sk_test_demo_only'
+const publishableKey = 'pk_test_demo_only'
+const demoSlug = 'demo'
 
 /**
  * Simulators of a payment provider and a school on loopback, with a school that has something to sell. They remember:
@@ -48,7 +57,7 @@ async function open(folder: string, log: Log, release: () => Promise<void>): Pro
   const http = createHttp({ clock, random: secureRandom, guard: createGuard({ allowLoopback: true }) })
   const memory = await readMemory(folder, log)
   const start = (kept: DemoMemory | null) => startSimulators(http, kept)
-  let { stripe, school } = await start(memory)
+  let { stripe, school, shop } = await start(memory)
   let shelf = memory?.shelf ?? new Map<string, string>()
   if (memory !== null)
     try {
@@ -57,8 +66,8 @@ async function open(folder: string, log: Log, release: () => Promise<void>): Pro
     } catch (error) {
       warnForgotten(log, path.join(folder, 'simulators.bin'), error)
       // One of the two may have taken its half: both begin anew, or they would contradict each other.
-      await Promise.all([stripe.close(), school.close()])
-      ;({ stripe, school } = await start(null))
+      await Promise.all([stripe.close(), school.close(), shop.close()])
+      ;({ stripe, school, shop } = await start(null))
       shelf = new Map()
     }
   const onSale = fillShelf(stripe, shelf)
@@ -66,16 +75,20 @@ async function open(folder: string, log: Log, release: () => Promise<void>): Pro
     clock,
     log,
     version: () => `${stripe.version()} ${school.version()}`,
-    write: async () => writeMemory(folder, memoryOf({ stripe, school }, onSale)),
+    write: async () => writeMemory(folder, memoryOf({ stripe, school, shop }, onSale)),
   })
   return {
-    seed: seedOf({ stripe, school }, onSale),
+    seed: seedOf({ stripe, school, shop }, onSale),
     stripeUrl: stripe.url,
     schoolUrl: school.url,
-    routes: (fastify) => sandboxRoutes(fastify, { stripe, school, onSale, secretKey: stripeKey }),
-    pointAt: (hubUrl) => point(stripe, hubUrl, log),
+    shopUrl: shop.url,
+    routes: (fastify) => sandboxRoutes(fastify, { stripe, school, shop, onSale, secretKey: stripeKey }),
+    pointAt: (hubUrl) => {
+      shop.open({ hub: hubUrl, organization: demoSlug, onSale })
+      point(stripe, hubUrl, log)
+    },
     stop: async () => {
-      await Promise.all([stripe.close(), school.close()])
+      await Promise.all([stripe.close(), school.close(), shop.close()])
       await keeper.stop()
       await http.close()
       await release()
@@ -90,7 +103,8 @@ async function startSimulators(http: ReturnType<typeof createHttp>, memory: Demo
   const stripe = await onPort(memory?.ports.stripe, (port) =>
     startStripeSimulator({ ...parts, port, secretKey: stripeKey, delivery: 'auto' }),
   )
-  return { stripe, school }
+  const shop = await onPort(memory?.ports.shop, (port) => startDemoShop(parts, port))
+  return { stripe, school, shop }
 }
 
 const anyPort = 0
@@ -106,9 +120,9 @@ async function onPort<T>(wanted: number | undefined, start: (port: number) => Pr
 }
 
 /** Both at the same moment: a payment and the seat it opened are remembered together. */
-const memoryOf = ({ stripe, school }: Simulators, onSale: readonly OnSale[]): DemoMemory => ({
+const memoryOf = ({ stripe, school, shop }: Simulators, onSale: readonly OnSale[]): DemoMemory => ({
   format: 'Bursar demo, 1',
-  ports: { stripe: stripe.port, school: school.port },
+  ports: { stripe: stripe.port, school: school.port, shop: shop.port },
   stripe: stripe.snapshot(),
   school: school.snapshot(),
   shelf: new Map(onSale.map((item) => [shelfKey(item), item.price])),
@@ -122,12 +136,13 @@ function point(stripe: Simulators['stripe'], hubUrl: string, log: Log): void {
     stripe.deliverAll().catch((error: unknown) => log.warn('events of the last run could not be sent', { error }))
 }
 
-const seedOf = ({ stripe, school }: Simulators, onSale: readonly OnSale[]): Seed =>
+const seedOf = ({ stripe, school, shop }: Simulators, onSale: readonly OnSale[]): Seed =>
   seedSchema.parse({
     organizations: [
       {
         name: 'Harbour School',
-        slug: 'demo',
+        slug: demoSlug,
+        origins: [shop.url],
         schools: [
           {
             name: 'Harbour School',
@@ -144,7 +159,7 @@ const seedOf = ({ stripe, school }: Simulators, onSale: readonly OnSale[]): Seed
           {
             name: 'Stripe',
             platform: 'stripe',
-            config: { secretKey: stripeKey, apiBase: stripe.url, livemode: false },
+            config: { secretKey: stripeKey, publishableKey, apiBase: stripe.url, livemode: false },
             webhookSecrets: [webhookSecret],
           },
         ],

@@ -8,8 +8,10 @@ import { connections, keepSecrets, saveConnection } from '#catalog/connections.t
 import { secretsMax } from '#catalog/endpoints.ts'
 import { withoutSecrets } from '#catalog/open.ts'
 import { createProduct, mapMetadata, mapPrice, publishVersion, saveCourse } from '#catalog/products.ts'
+import type { Tx } from '#db/database.ts'
 import { sql } from '#db/sql.ts'
 import { createOrganization } from '#identity/organizations.ts'
+import { addOrigin, originFrom } from '#identity/origins.ts'
 import { type Config, webhookSecrets } from './config.ts'
 
 const kinds = ['course', 'bundle', 'program', 'class', 'offer', 'voucher', 'subscription'] as const
@@ -54,6 +56,8 @@ export const seedSchema = z.strictObject({
       z.strictObject({
         name: z.string().min(1).max(200),
         slug: z.string().regex(/^[a-z0-9-]{2,60}$/),
+        /** Sites that may show the widget. */
+        origins: z.array(z.url()).default([]),
         schools: z.array(connectionSchema).default([]),
         payments: z.array(connectionSchema).default([]),
         products: z.array(productSchema).default([]),
@@ -111,6 +115,7 @@ export function seedFromEnvironment(config: Config): Seed | null {
             platform: 'stripe',
             config: {
               secretKey: config.stripeSecretKey,
+              ...(config.stripePublishableKey === null ? {} : { publishableKey: config.stripePublishableKey }),
               ...(config.stripeApiBase === null ? {} : { apiBase: config.stripeApiBase }),
               ...(livemode === null ? {} : { livemode }),
             },
@@ -118,9 +123,24 @@ export function seedFromEnvironment(config: Config): Seed | null {
           },
         ]
   return seedSchema.parse({
-    organizations: [{ name: 'Main', slug: 'main', schools, payments, products: mapProducts(config.map ?? '') }],
+    organizations: [
+      {
+        name: 'Main',
+        slug: 'main',
+        origins: listed(config.origins),
+        schools,
+        payments,
+        products: mapProducts(config.map ?? ''),
+      },
+    ],
   })
 }
+
+const listed = (text: string | null): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 
 /** `price_1=course:a+bundle:b, metadata.courseId:42=course:c` */
 export function mapProducts(map: string): unknown[] {
@@ -161,6 +181,7 @@ export async function applySeed(app: App, seed: Seed): Promise<readonly string[]
     const id = await ensureOrganization(app, organization)
     const ctx = systemCtx(app, id, 'seed')
     const names = await saveConnections(ctx, organization)
+    await inTx(ctx, (tx) => saveOrigins(tx, ctx, organization.origins))
     for (const product of organization.products) await saveProduct(ctx, names, product)
     ids.push(id)
   }
@@ -177,6 +198,14 @@ async function ensureOrganization(app: App, wish: SeedOrganization): Promise<str
     if (made === null) throw new Error(`organization ${wish.slug} could not be made`)
     return made.id
   })
+}
+
+async function saveOrigins(tx: Tx, ctx: Ctx, sites: readonly string[]): Promise<void> {
+  for (const site of sites) {
+    const origin = originFrom(site, ctx.demo)
+    if (origin === null) throw new Error(`The seed names ${site}; a site is https:// and a host, without a path.`)
+    await addOrigin(tx, ctx.organization, origin)
+  }
 }
 
 type Names = { readonly lms: ReadonlyMap<string, string>; readonly payment: ReadonlyMap<string, string> }
