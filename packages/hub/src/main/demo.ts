@@ -35,7 +35,7 @@ type Simulators = {
 
 const webhookSecret = 'whsec_demo_only_0123456789abcdef'
 const stripeKey = 'sk_test_demo_only'
-const publishableKey = 'pk_test_demo_only'
+const publishableKey = 'pk_test_demoonly'
 const demoSlug = 'demo'
 
 /**
