@@ -28,6 +28,8 @@ export type StripeSimulatorOptions = {
   readonly webhook?: Webhook
   /** The only key it accepts; absent: any that looks like one. */
   readonly secretKey?: string
+  /** The only key a browser may name; absent: `pk_test_51simulator`. */
+  readonly publishableKey?: string
   readonly livemode?: boolean
   /** `auto` sends each event at once and repeats on the clock; `manual` waits to be told. Default `manual`. */
   readonly delivery?: 'auto' | 'manual'
@@ -37,6 +39,8 @@ export type StripeSimulatorOptions = {
 
 export type StripeControls = StripeActions &
   Pick<Outbox, 'deliver' | 'deliverAll' | 'deliverDue' | 'drop'> & {
+    /** What a browser names this account by. */
+    readonly publishableKey: string
     /** Deliveries, oldest first. */
     outbox(): ReturnType<Outbox['list']>
     events(): readonly SimEvent[]
@@ -102,6 +106,9 @@ const stateOf = (world: World, outbox: Outbox) => ({
   products: [...world.products.values()],
   prices: [...world.prices.values()],
   customers: [...world.customers.values()],
+  coupons: [...world.coupons.values()],
+  promotion_codes: [...world.promotionCodes.values()],
+  tax_rates: Object.fromEntries(world.taxRates),
   sessions: [...world.sessions.values()],
   payment_intents: [...world.payments.values()],
   charges: [...world.charges.values()],
@@ -116,7 +123,12 @@ const stateOf = (world: World, outbox: Outbox) => ({
 /** A stateful fake of Stripe on loopback: API, hosted pages, signed events, and a person's hands under /_sim/. */
 export async function startStripeSimulator(options: StripeSimulatorOptions): Promise<Simulator & StripeControls> {
   const { clock, random } = options
-  const world = createWorld({ clock, random, livemode: options.livemode ?? false })
+  const world = createWorld({
+    clock,
+    random,
+    livemode: options.livemode ?? false,
+    ...(options.publishableKey === undefined ? {} : { publishableKey: options.publishableKey }),
+  })
   const own =
     options.http === undefined ? createHttp({ clock, random, guard: createGuard({ allowLoopback: true }) }) : null
   const http = options.http ?? own
@@ -151,6 +163,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
   return {
     ...simulator,
     ...actions,
+    publishableKey: world.publishableKey,
     outbox: outbox.list,
     events: () => world.events,
     deliver: outbox.deliver,

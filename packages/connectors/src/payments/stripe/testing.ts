@@ -35,7 +35,10 @@ export async function stageStripe(options: Partial<StripeSimulatorOptions> = {})
   })
   const calls: CallRecord[] = []
   const io: ConnectorIo = { http, clock, random, record: (call) => calls.push(call) }
-  const stripe = createStripe({ secretKey: testKey, apiBase: sim.url, livemode: false }, io)
+  const stripe = createStripe(
+    { secretKey: testKey, publishableKey: sim.publishableKey, apiBase: sim.url, livemode: false },
+    io,
+  )
   return {
     clock,
     sim,

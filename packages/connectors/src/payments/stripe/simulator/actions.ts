@@ -1,13 +1,28 @@
 import type Stripe from 'stripe'
-import { createPrice } from './catalog.ts'
+import { createCustomer, createPrice } from './catalog.ts'
 import { expireSession, type Paid, type PayInput, pay, settleAsync } from './checkout.ts'
 import { advanceClock, tick } from './clocks.ts'
 import { closeDispute, type DisputeInput, type DisputeOutcome, openDispute, warnOfFraud } from './disputes.ts'
 import { openLink } from './links.ts'
 import { methodOf } from './payments.ts'
+import { createCoupon, createPromotionCode, promotionByCode, updatePromotionCode } from './promotions.ts'
 import { type RefundInput, refund, refundFail, refundSucceed } from './reversals.ts'
 import { cancel, pause, renew, resume, retry, schedule } from './subscriptions.ts'
-import { find, type World } from './world.ts'
+import { find, Refusal, type World } from './world.ts'
+
+export type PromotionInput = {
+  readonly code: string
+  readonly percentOff?: number
+  readonly amountOff?: number
+  readonly currency?: string
+  /** For subscriptions: the first invoice, or all. Default `once`. */
+  readonly duration?: 'once' | 'forever'
+  readonly minimumAmount?: number
+  readonly maxRedemptions?: number
+  /** Seconds. */
+  readonly expiresAt?: number
+  readonly products?: readonly string[]
+}
 
 /** Everything an outside person (buyer, bank, somebody in the dashboard) can do. Also reachable at /_sim/…. */
 export type StripeActions = {
@@ -18,7 +33,15 @@ export type StripeActions = {
     readonly currency?: string
     readonly interval?: string
     readonly metadata?: Readonly<Record<string, string>>
+    readonly taxBehavior?: 'inclusive' | 'exclusive'
   }): Stripe.Price
+  /** A coupon and a code for it: percent, or an amount in a currency (`usd` when absent). */
+  addPromotion(input: PromotionInput): Stripe.PromotionCode
+  /** Nobody can enter the code any more; checkouts that hold it keep it. */
+  endPromotion(code: string): Stripe.PromotionCode
+  /** The account registers for tax in a country: two letters and percent. */
+  setTaxRate(country: string, percent: number): void
+  addCustomer(input: { readonly email?: string; readonly name?: string; readonly country?: string }): Stripe.Customer
   pay(input: PayInput): Paid
   payAsyncSucceed(session: string): Stripe.Checkout.Session
   payAsyncFail(session: string): Stripe.Checkout.Session
@@ -48,6 +71,37 @@ export type StripeActions = {
   advance(input: { readonly clock: string; readonly frozen_time: number } | Record<string, never>): void
 }
 
+function addPromotion(world: World, input: PromotionInput): Stripe.PromotionCode {
+  const coupon = createCoupon(world, {
+    name: input.code,
+    ...(input.percentOff === undefined ? {} : { percent_off: input.percentOff }),
+    ...(input.amountOff === undefined ? {} : { amount_off: input.amountOff, currency: input.currency ?? 'usd' }),
+    ...(input.duration === undefined ? {} : { duration: input.duration }),
+    ...(input.products === undefined ? {} : { applies_to: { products: [...input.products] } }),
+  })
+  return createPromotionCode(world, {
+    code: input.code,
+    promotion: { type: 'coupon', coupon: coupon.id },
+    ...(input.minimumAmount === undefined ? {} : { restrictions: { minimum_amount: input.minimumAmount } }),
+    ...(input.maxRedemptions === undefined ? {} : { max_redemptions: input.maxRedemptions }),
+    ...(input.expiresAt === undefined ? {} : { expires_at: input.expiresAt }),
+  })
+}
+
+function endPromotion(world: World, code: string): Stripe.PromotionCode {
+  const promotion = promotionByCode(world, code)
+  if (promotion === undefined) throw new Refusal(`No such promotion code: '${code}'`, { param: 'code' }, 404)
+  return updatePromotionCode(world, promotion.id, { active: false })
+}
+
+function addCustomer(world: World, input: Parameters<StripeActions['addCustomer']>[0]): Stripe.Customer {
+  const { country, ...who } = input
+  const customer = createCustomer(world, who)
+  if (country !== undefined)
+    customer.address = { city: null, country, line1: null, line2: null, postal_code: null, state: null }
+  return customer
+}
+
 export const actionsOf = (world: World): StripeActions => ({
   addPrice: (input) =>
     createPrice(world, {
@@ -56,7 +110,14 @@ export const actionsOf = (world: World): StripeActions => ({
       product_data: { name: input.name },
       ...(input.interval === undefined ? {} : { recurring: { interval: input.interval } }),
       ...(input.metadata === undefined ? {} : { metadata: { ...input.metadata } }),
+      ...(input.taxBehavior === undefined ? {} : { tax_behavior: input.taxBehavior }),
     }),
+  addPromotion: (input) => addPromotion(world, input),
+  endPromotion: (code) => endPromotion(world, code),
+  setTaxRate: (country, percent) => {
+    world.taxRates.set(country.toUpperCase(), percent)
+  },
+  addCustomer: (input) => addCustomer(world, input),
   pay: (input) => pay(world, input),
   payAsyncSucceed: (session) => settleAsync(world, session, true),
   payAsyncFail: (session) => settleAsync(world, session, false),

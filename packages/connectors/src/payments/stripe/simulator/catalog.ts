@@ -71,7 +71,7 @@ export function updateProduct(world: World, id: string, params: Stripe.ProductUp
 
 export type PriceInput = Pick<
   Stripe.PriceCreateParams,
-  'currency' | 'unit_amount' | 'nickname' | 'metadata' | 'active'
+  'currency' | 'unit_amount' | 'nickname' | 'metadata' | 'active' | 'tax_behavior'
 > & {
   readonly product?: string
   readonly product_data?: { readonly name: string }
@@ -116,7 +116,7 @@ export function createPrice(world: World, params: PriceInput): Stripe.Price {
             trial_period_days: params.recurring.trial_period_days ?? null,
             usage_type: 'licensed',
           },
-    tax_behavior: 'unspecified',
+    tax_behavior: params.tax_behavior ?? 'unspecified',
     tiers_mode: null,
     transform_quantity: null,
     type: params.recurring === undefined ? 'one_time' : 'recurring',

@@ -45,12 +45,19 @@ const selling = (actions: StripeActions): SimRoute[] => [
       currency: text.optional(),
       interval: text.optional(),
       metadata: metadata.optional(),
+      taxBehavior: z.enum(['inclusive', 'exclusive']).optional(),
     }),
     (input) => actions.addPrice(present(input)),
   ),
   post(
     'pay',
-    z.object({ session: text, card: text.optional(), email: text.optional(), name: text.optional() }),
+    z.object({
+      session: text,
+      card: text.optional(),
+      email: text.optional(),
+      name: text.optional(),
+      country: text.optional(),
+    }),
     (input) => actions.pay(present(input)),
   ),
   post('pay_async_succeed', session, (input) => actions.payAsyncSucceed(input.session)),
@@ -87,6 +94,34 @@ const selling = (actions: StripeActions): SimRoute[] => [
     (input) => actions.disputeClose(input.dispute, input.outcome),
   ),
   post('fraud_warning', z.object({ payment_intent: text }), (input) => actions.fraudWarning(input.payment_intent)),
+]
+
+/** What the shop sets up in the dashboard beside its prices. */
+const shopkeeping = (actions: StripeActions): SimRoute[] => [
+  post(
+    'add_promotion',
+    z.object({
+      code: text,
+      percentOff: z.number().positive().max(100).optional(),
+      amountOff: amount.optional(),
+      currency: text.optional(),
+      duration: z.enum(['once', 'forever']).optional(),
+      minimumAmount: amount.optional(),
+      maxRedemptions: amount.optional(),
+      expiresAt: amount.optional(),
+      products: z.array(text).optional(),
+    }),
+    (input) => actions.addPromotion(present(input)),
+  ),
+  post('end_promotion', z.object({ code: text }), (input) => actions.endPromotion(input.code)),
+  post('tax_rate', z.object({ country: text.length(2), percent: z.number().min(0).max(100) }), (input) =>
+    actions.setTaxRate(input.country, input.percent),
+  ),
+  post(
+    'add_customer',
+    z.object({ email: text.optional(), name: text.optional(), country: text.length(2).optional() }),
+    (input) => actions.addCustomer(present(input)),
+  ),
 ]
 
 /** What happens to subscriptions, and time. */
@@ -163,4 +198,9 @@ export const controlRoutes = (deps: {
   readonly outbox: Outbox
   readonly state: ApiState
   readonly truth: () => object
-}): SimRoute[] => [...selling(deps.actions), ...renewing(deps.actions), ...sending(deps.outbox, deps.state, deps.truth)]
+}): SimRoute[] => [
+  ...selling(deps.actions),
+  ...shopkeeping(deps.actions),
+  ...renewing(deps.actions),
+  ...sending(deps.outbox, deps.state, deps.truth),
+]

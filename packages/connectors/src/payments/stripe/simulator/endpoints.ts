@@ -10,13 +10,15 @@ import {
   updatePrice,
   updateProduct,
 } from './catalog.ts'
-import { createSession, expireSession } from './checkout.ts'
+import { expireSession } from './checkout.ts'
 import { billingEndpoints } from './endpoints-billing.ts'
 import { cancelIntent, confirmIntent, createIntent } from './intents.ts'
 import { createLink, updateLink } from './links.ts'
 import { page } from './lists.ts'
+import { createCoupon, createPromotionCode, isActive, updatePromotionCode } from './promotions.ts'
 import { as, resource } from './resource.ts'
 import { refund, refundFail } from './reversals.ts'
+import { createSession } from './session.ts'
 import { emit, find, Refusal, type World } from './world.ts'
 
 const catalog = (world: World): Endpoint[] => [
@@ -118,6 +120,44 @@ const checkout = (world: World): Endpoint[] => [
 const withCreated = (map: ReadonlyMap<string, Stripe.PaymentLink>) =>
   map as ReadonlyMap<string, Stripe.PaymentLink & { readonly created: number }>
 
+const promotions = (world: World): Endpoint[] => [
+  ...resource('coupons', 'coupon', world.coupons, 'coupons_list'),
+  ...resource('promotion_codes', 'promotion code', world.promotionCodes, 'promotion_codes_list').slice(1),
+  {
+    method: 'GET',
+    pattern: '/v1/promotion_codes',
+    operation: 'promotion_codes_list',
+    run: ({ form }) => {
+      const { code, active, coupon } = as<Stripe.PromotionCodeListParams>(form)
+      const fits = [...world.promotionCodes.values()].filter(
+        (p) =>
+          (code === undefined || p.code.toLowerCase() === code.toLowerCase()) &&
+          (active === undefined || isActive(world, p) === active) &&
+          (coupon === undefined || p.promotion.coupon === coupon),
+      )
+      return page(fits.reverse(), form, '/v1/promotion_codes')
+    },
+  },
+  {
+    method: 'POST',
+    pattern: '/v1/coupons',
+    operation: 'coupons_create',
+    run: ({ form }) => createCoupon(world, as<Stripe.CouponCreateParams>(form)),
+  },
+  {
+    method: 'POST',
+    pattern: '/v1/promotion_codes',
+    operation: 'promotion_codes_create',
+    run: ({ form }) => createPromotionCode(world, as<Stripe.PromotionCodeCreateParams>(form)),
+  },
+  {
+    method: 'POST',
+    pattern: '/v1/promotion_codes/:id',
+    operation: 'promotion_codes_update',
+    run: ({ id, form }) => updatePromotionCode(world, id, as<Stripe.PromotionCodeUpdateParams>(form)),
+  },
+]
+
 const payments = (world: World): Endpoint[] => [
   ...resource('payment_intents', 'payment_intent', world.payments, 'payment_intents_list', ['customer']),
   ...resource('charges', 'charge', world.charges, 'charges_list', ['customer', 'payment_intent']),
@@ -178,6 +218,7 @@ const payments = (world: World): Endpoint[] => [
 export const endpointsOf = (world: World): Endpoint[] => [
   ...catalog(world),
   ...checkout(world),
+  ...promotions(world),
   ...payments(world),
   ...billingEndpoints(world),
 ]

@@ -27,6 +27,7 @@ const prefixes = (world: World): readonly (readonly [string, ReadonlyMap<string,
   ['prod_', world.products],
   ['txn_', world.transactions],
   ['plink_', world.links],
+  ['promo_', world.promotionCodes],
   ['clock_', world.clocks],
 ]
 

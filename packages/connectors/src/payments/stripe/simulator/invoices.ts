@@ -1,10 +1,11 @@
 import type Stripe from 'stripe'
 import { attempt, createPayment, type Method } from './payments.ts'
+import type { Priced } from './pricing.ts'
 import { emit, idOf, newId, type World } from './world.ts'
 
 export type InvoiceLineInput = {
   readonly item: Stripe.SubscriptionItem
-  readonly amount: number
+  readonly priced: Priced
   readonly start: number
   readonly end: number
 }
@@ -13,18 +14,38 @@ export type InvoiceInput = {
   readonly customer: Stripe.Customer
   readonly subscription: Stripe.Subscription
   readonly reason: Stripe.Invoice.BillingReason
+  readonly coupon: string | null
   readonly lines: readonly InvoiceLineInput[]
   readonly at: number
 }
+
+const behaviorOf = (item: Stripe.SubscriptionItem) =>
+  item.price.tax_behavior === 'inclusive' ? ('inclusive' as const) : ('exclusive' as const)
+
+/** A tax that is worked out; none where tax is off or the rate is 0. */
+const taxOf = (line: InvoiceLineInput) =>
+  line.priced.tax === 0
+    ? []
+    : [
+        {
+          amount: line.priced.tax,
+          tax_behavior: behaviorOf(line.item),
+          tax_rate_details: null,
+          taxability_reason: 'standard_rated' as const,
+          taxable_amount: line.priced.subtotal - line.priced.discount,
+          type: 'tax_rate_details' as const,
+        },
+      ]
 
 const invoiceLine = (world: World, input: InvoiceInput, invoice: string, line: InvoiceLineInput) =>
   ({
     id: newId(world, 'il'),
     object: 'line_item',
-    amount: line.amount,
+    amount: line.priced.subtotal,
     currency: input.subscription.currency,
     description: `${line.item.quantity ?? 1} × ${world.products.get(idOf(line.item.price.product) ?? '')?.name ?? 'Course'}`,
-    discount_amounts: [],
+    discount_amounts:
+      line.priced.discount === 0 ? [] : [{ amount: line.priced.discount, discount: `di_${input.coupon}` }],
     discountable: true,
     discounts: [],
     invoice,
@@ -51,8 +72,8 @@ const invoiceLine = (world: World, input: InvoiceInput, invoice: string, line: I
     quantity: line.item.quantity ?? 1,
     quantity_decimal: null,
     subscription: input.subscription.id,
-    subtotal: line.amount,
-    taxes: [],
+    subtotal: line.priced.subtotal,
+    taxes: taxOf(line),
   }) satisfies Stripe.InvoiceLineItem
 
 /** Features this fake has not, as an invoice without them shows it. */
@@ -87,7 +108,8 @@ const unused = {
 export function createInvoice(world: World, input: InvoiceInput): Stripe.Invoice {
   const id = newId(world, 'in')
   const lines = input.lines.map((line) => invoiceLine(world, input, id, line))
-  const total = lines.reduce((sum, line) => sum + line.amount, 0)
+  const sum = (field: keyof Priced) => input.lines.reduce((all, line) => all + line.priced[field], 0)
+  const total = sum('total')
   const invoice = {
     id,
     object: 'invoice',
@@ -136,14 +158,14 @@ export function createInvoice(world: World, input: InvoiceInput): Stripe.Invoice
     starting_balance: 0,
     status: 'open',
     status_transitions: { finalized_at: input.at, marked_uncollectible_at: null, paid_at: null, voided_at: null },
-    subtotal: total,
-    subtotal_excluding_tax: total,
+    subtotal: sum('subtotal'),
+    subtotal_excluding_tax: sum('subtotal'),
     test_clock: input.subscription.test_clock,
     total,
-    total_discount_amounts: [],
-    total_excluding_tax: total,
+    total_discount_amounts: lines.flatMap((line) => line.discount_amounts),
+    total_excluding_tax: total - sum('tax'),
     total_pretax_credit_amounts: [],
-    total_taxes: [],
+    total_taxes: lines.flatMap((line) => line.taxes),
   } satisfies Stripe.Invoice
   world.invoices.set(id, invoice)
   emit(world, 'invoice.created', invoice, null, input.at)

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { metadataOf, type PriceInput } from './catalog.ts'
-import { createLines, createSession } from './checkout.ts'
+import { createLines, createSession } from './session.ts'
 import { emit, find, newId, Refusal, type World } from './world.ts'
 
 type LinkLine = { readonly price?: string; readonly price_data?: PriceInput; readonly quantity?: number }

@@ -5,10 +5,10 @@ import type { Outbox, OutboxMemory } from './outbox.ts'
 import { decimal, emptyWorld, type World } from './world.ts'
 
 // Raise the number with any change of what is kept: an older memory is then refused instead of half understood.
-const format = 'Stripe account, 1'
+const format = 'Stripe account, 2'
 
 // What belongs to the process and not to the account.
-const notKept = ['clock', 'random', 'livemode', 'request', 'onEvent'] as const
+const notKept = ['clock', 'random', 'livemode', 'publishableKey', 'request', 'onEvent'] as const
 type Kept = Omit<World, (typeof notKept)[number]>
 type Memory = { readonly world: Kept; readonly outbox: OutboxMemory; readonly answers: ApiState['answers'] }
 

@@ -4,9 +4,29 @@ import { emit, newId, nowS, type World } from './world.ts'
 /** How the buyer pays: a card that works, one that is declined, or a bank debit that takes days. */
 export type Method = 'card' | 'declined' | 'bank_debit'
 
+/** Stripe's numbers that are refused: declined, no funds, lost, stolen, expired, wrong code, processing error. */
+const refusedCards = new Set([
+  '4000000000000002',
+  '4000000000009995',
+  '4000000000009987',
+  '4000000000009979',
+  '4000000000000069',
+  '4000000000000127',
+  '4000000000000119',
+  '4000008400001629',
+])
+
+/** Cards whose bank asks the buyer first; the last one is declined even then. */
+const askedCards = new Set(['4000002500003155', '4000000000003220', '4000002760003184', '4000008400001629'])
+
+const digits = (card: string | undefined): string => (card ?? '4242424242424242').replace(/\s/g, '')
+
+/** Whether the bank wants to see the buyer (3-D Secure) before it answers. */
+export const asksBuyer = (card: string | undefined): boolean => askedCards.has(digits(card))
+
 export const methodOf = (card: string | undefined): Method => {
-  const number = (card ?? '4242424242424242').replace(/\s/g, '')
-  if (number === '4000000000000002') return 'declined'
+  const number = digits(card)
+  if (refusedCards.has(number)) return 'declined'
   return number === 'bank_debit' || number.startsWith('DE') ? 'bank_debit' : 'card'
 }
 

@@ -47,6 +47,7 @@ export type StartInput = {
   readonly metadata: Stripe.Metadata
   readonly trialDays: number
   readonly method: Method
+  readonly terms: { readonly coupon: string | null; readonly taxPercent: number | null }
 }
 
 /** Features this fake has not, as a subscription without them shows it. */
@@ -99,7 +100,7 @@ export function newSubscription(world: World, input: StartInput, at: number): St
     id,
     object: 'subscription',
     ...unused,
-    automatic_tax: { disabled_reason: null, enabled: false, liability: null },
+    automatic_tax: { disabled_reason: null, enabled: input.terms.taxPercent !== null, liability: null },
     billing_cycle_anchor: trialEnd ?? at,
     billing_mode: { flexible: null, type: 'flexible' },
     billing_schedules: [],

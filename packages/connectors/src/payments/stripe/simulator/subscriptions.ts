@@ -3,6 +3,7 @@ import { timeFor } from './catalog.ts'
 import { collect, createInvoice, markPaid, paymentIntentOf } from './invoices.ts'
 import { decline, type Method, settle } from './payments.ts'
 import { addInterval, newSubscription, type StartInput } from './subscription.ts'
+import { invoicePricing } from './totals.ts'
 import { emit, find, idOf, Refusal, type World } from './world.ts'
 
 const dayS = 24 * 3600
@@ -13,13 +14,20 @@ const retryDays = [3, 5, 7]
 function invoicePeriod(world: World, subscription: Stripe.Subscription, reason: string, at: number): Stripe.Invoice {
   const customer = find(world.customers, idOf(subscription.customer) ?? '', 'customer')
   const free = subscription.status === 'trialing'
+  const items = subscription.items.data.map((item) => ({
+    item,
+    price: item.price,
+    amount: free ? 0 : (item.price.unit_amount ?? 0) * (item.quantity ?? 1),
+  }))
+  const { priced, coupon } = invoicePricing(world, subscription, items)
   const invoice = createInvoice(world, {
     customer,
     subscription,
     reason,
-    lines: subscription.items.data.map((item) => ({
+    coupon,
+    lines: items.map(({ item, amount }, i) => ({
       item,
-      amount: free ? 0 : (item.price.unit_amount ?? 0) * (item.quantity ?? 1),
+      priced: priced[i] ?? { subtotal: amount, discount: 0, tax: 0, total: amount },
       start: item.current_period_start,
       end: item.current_period_end,
     })),
@@ -36,6 +44,7 @@ export function startSubscription(
   const at = timeFor(world, input.customer.test_clock)
   const subscription = newSubscription(world, input, at)
   world.subscriptions.set(subscription.id, subscription)
+  world.terms.set(subscription.id, input.terms)
   const invoice = invoicePeriod(world, subscription, 'subscription_create', at)
   emit(world, 'customer.subscription.created', subscription, null, at)
   collect(world, invoice, input.method, at)

@@ -57,6 +57,8 @@ export type World = {
   readonly clock: Clock
   readonly random: Random
   readonly livemode: boolean
+  /** What a browser names this account by. */
+  readonly publishableKey: string
   baseUrl: string
   readonly products: Map<string, Stripe.Product>
   readonly prices: Map<string, Stripe.Price>
@@ -66,6 +68,16 @@ export type World = {
   /** By the id of the session or link they belong to. */
   readonly lines: Map<string, Stripe.LineItem[]>
   readonly plans: Map<string, Plan>
+  readonly coupons: Map<string, Stripe.Coupon>
+  readonly promotionCodes: Map<string, Stripe.PromotionCode>
+  /** Percent by country, as the account registered for tax. */
+  readonly taxRates: Map<string, number>
+  /** By session, as the buyer entered it. */
+  readonly addresses: Map<string, Stripe.Address>
+  /** By subscription: what its checkout agreed on. */
+  readonly terms: Map<string, { readonly coupon: string | null; readonly taxPercent: number | null }>
+  /** By session: a payment that waits for the buyer's bank. */
+  readonly challenges: Map<string, { readonly card: string; readonly email: string; readonly name: string | null }>
   readonly payments: Map<string, Stripe.PaymentIntent>
   readonly charges: Map<string, Stripe.Charge>
   readonly refunds: Map<string, Stripe.Refund>
@@ -90,11 +102,17 @@ export type World = {
   sequence: number
 }
 
-export function createWorld(deps: { clock: Clock; random: Random; livemode?: boolean }): World {
+export function createWorld(deps: {
+  clock: Clock
+  random: Random
+  livemode?: boolean
+  publishableKey?: string
+}): World {
   return {
     clock: deps.clock,
     random: deps.random,
     livemode: deps.livemode ?? false,
+    publishableKey: deps.publishableKey ?? `pk_${deps.livemode === true ? 'live' : 'test'}_51simulator`,
     baseUrl: '',
     products: new Map(),
     prices: new Map(),
@@ -103,6 +121,12 @@ export function createWorld(deps: { clock: Clock; random: Random; livemode?: boo
     links: new Map(),
     lines: new Map(),
     plans: new Map(),
+    coupons: new Map(),
+    promotionCodes: new Map(),
+    taxRates: new Map(),
+    addresses: new Map(),
+    terms: new Map(),
+    challenges: new Map(),
     payments: new Map(),
     charges: new Map(),
     refunds: new Map(),
