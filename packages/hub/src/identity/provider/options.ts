@@ -1,0 +1,125 @@
+import { oauthProvider } from '@better-auth/oauth-provider'
+import { passkey } from '@better-auth/passkey'
+import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth'
+import { APIError } from 'better-auth/api'
+import { bearer, emailOTP, jwt, twoFactor } from 'better-auth/plugins'
+import type { Kysely } from 'kysely'
+import { idTokenClaims } from './claims.ts'
+import { clientSecretPrefix, storeClientSecret } from './client-secret.ts'
+import { addressHeader, type ProviderDeps } from './deps.ts'
+import { guardPlugin } from './guard.ts'
+import { hashPassword, verifyPassword } from './passwords/passwords.ts'
+import { disabledPaths } from './paths.ts'
+import { sessionFields, sessionHooks, sessionSeconds } from './session-rows.ts'
+
+export const codeSeconds = 600
+export const codeAttempts = 3
+export const passwordLength = { min: 10, max: 128 } as const
+
+const accessTokenSeconds = 900
+const refreshTokenSeconds = 30 * 24 * 3600
+/** What people and their applications may ask for; service clients have the hub's own scopes besides. */
+export const personScopes = ['openid', 'profile', 'email', 'offline_access'] as const
+
+const prefixes: Readonly<Record<string, string>> = { user: 'usr', session: 'ses', account: 'acc', passkey: 'psk' }
+
+/**
+ * better-auth, hardened. Accounts come into being in one way only: a code sent to the mailbox comes back. Password
+ * sign-up is off because 1.7.5 lets a password planted before the proof live on (better-auth/better-auth#11023; I6).
+ * The library reads the system's clock by itself; what we decide ourselves goes by `app.clock`.
+ */
+export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Record<string, unknown>>) {
+  const issuer = `${publicUrl}/auth`
+  return {
+    appName: 'Bursar',
+    baseURL: publicUrl,
+    basePath: '/auth',
+    secret: deps.secret,
+    database: { db, type: 'postgres' },
+    disabledPaths: [...disabledPaths],
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      requireEmailVerification: true,
+      minPasswordLength: passwordLength.min,
+      maxPasswordLength: passwordLength.max,
+      password: { hash: hashPassword, verify: ({ hash, password }) => verifyPassword(hash, password) },
+    },
+    account: { accountLinking: { enabled: false, disableImplicitLinking: true } },
+    user: { additionalFields: { provenAt: { type: 'date', required: false, input: false } } },
+    session: {
+      ...sessionSeconds,
+      // Ours is the guard in guard.ts: it asks for a fresh proof, not for a young session.
+      freshAge: 0,
+      additionalFields: sessionFields,
+    },
+    databaseHooks: sessionHooks(deps),
+    // Counted by us, in the database, before the library is asked (limits.ts).
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    logger: {
+      level: 'error',
+      log: (_level, message) => deps.app.log.warn('the identity provider reports a fault', { reason: message }),
+    },
+    advanced: {
+      cookiePrefix: 'bursar',
+      useSecureCookies: publicUrl.startsWith('https://'),
+      ipAddress: { ipAddressHeaders: [addressHeader] },
+      database: { generateId: ({ model }) => deps.app.ids.next(prefixes[model] ?? 'aut') },
+    },
+    plugins: [
+      bearer({ requireSignature: true }),
+      // Codes are delivered by us (codes.ts), so that a mail knows the organization it speaks for.
+      emailOTP({
+        otpLength: 6,
+        expiresIn: codeSeconds,
+        allowedAttempts: codeAttempts,
+        storeOTP: 'hashed',
+        sendVerificationOTP: async () => {
+          throw new Error('codes are sent by codes.ts only')
+        },
+      }),
+      // A password is asked for as well where there is one; who signs in by code alone has none.
+      twoFactor({ issuer: 'Bursar', allowPasswordless: true, backupCodeOptions: { storeBackupCodes: 'encrypted' } }),
+      passkey({
+        rpID: new URL(publicUrl).hostname,
+        rpName: 'Bursar',
+        origin: new URL(publicUrl).origin,
+        authenticatorSelection: { userVerification: 'required', residentKey: 'preferred' },
+        // A passkey counts as a second factor here, so touching a key is not enough: its owner must have been checked.
+        authentication: { afterVerification: refuseUnverified },
+      }),
+      jwt({
+        // The library's default is EdDSA, which the clients of schools do not read.
+        jwks: { keyPairConfig: { alg: 'RS256', modulusLength: 2048 } },
+        jwt: { issuer },
+        disableSettingJwtHeader: true,
+      }),
+      // The cast: its own description of itself breaks exactOptionalPropertyTypes, nothing else.
+      oauthProvider({
+        loginPage: '/sign-in',
+        consentPage: '/consent',
+        scopes: [...personScopes, ...deps.serviceScopes],
+        advertisedMetadata: { scopes_supported: [...personScopes] },
+        accessTokenExpiresIn: accessTokenSeconds,
+        m2mAccessTokenExpiresIn: accessTokenSeconds,
+        refreshTokenExpiresIn: refreshTokenSeconds,
+        allowDynamicClientRegistration: false,
+        allowUnauthenticatedClientRegistration: false,
+        clientPrivileges: () => false,
+        resourcePrivileges: () => false,
+        storeClientSecret,
+        prefix: { clientSecret: clientSecretPrefix },
+        customIdTokenClaims: idTokenClaims,
+      }) as unknown as BetterAuthPlugin,
+      guardPlugin(deps),
+    ],
+  } satisfies BetterAuthOptions
+}
+
+async function refuseUnverified({ verification }: { readonly verification: VerifiedAuthenticationResponse }) {
+  if (verification.authenticationInfo.userVerified) return
+  throw new APIError('UNAUTHORIZED', { code: 'user_not_verified', message: 'This key did not check who holds it.' })
+}
+
+type VerifiedAuthenticationResponse = { readonly authenticationInfo: { readonly userVerified: boolean } }

@@ -1,0 +1,50 @@
+import type { IdentityRequest, SessionSource } from '../signed-in.ts'
+import { createAuthHome } from './auth.ts'
+import { type CodeAnswer, requestCode, type SignInContext, signInByMailbox, verifyCode } from './codes.ts'
+import type { ProviderDeps } from './deps.ts'
+import {
+  endSessions,
+  listSessions,
+  type NewSession,
+  type SessionEntry,
+  sessionSource,
+  signOut,
+  sweep,
+} from './sessions.ts'
+
+/** The built-in identity provider: people of this installation, who sign in at this hub itself. */
+export type Provider = {
+  readonly source: SessionSource
+  requestCode(email: string, context: SignInContext): Promise<void>
+  verifyCode(email: string, code: string, context: SignInContext): Promise<CodeAnswer>
+  signInByMailbox(email: string, context: SignInContext): Promise<NewSession & { readonly isNew: boolean }>
+  signOut(request: IdentityRequest): Promise<{ readonly cookies: readonly string[] }>
+  readonly sessions: {
+    list(subject: string): Promise<SessionEntry[]>
+    /** False when this person has no such session. */
+    revoke(subject: string, sessionId: string): Promise<boolean>
+  }
+  /** Ends every session of a person, or every other one. Returns how many ended. */
+  revokeAll(subject: string, options?: { readonly except?: string }): Promise<number>
+  /** Takes out what has run out; for a schedule. */
+  sweep(): Promise<void>
+  close(): Promise<void>
+}
+
+export function createProvider(deps: ProviderDeps): Provider {
+  const home = createAuthHome(deps)
+  return {
+    source: sessionSource(home),
+    requestCode: (email, context) => requestCode(home, email, context),
+    verifyCode: (email, code, context) => verifyCode(home, email, code, context),
+    signInByMailbox: (email, context) => signInByMailbox(home, email, context),
+    signOut: (request) => signOut(home, request),
+    sessions: {
+      list: (subject) => listSessions(home, subject),
+      revoke: async (subject, sessionId) => (await endSessions(home, subject, { only: sessionId })) > 0,
+    },
+    revokeAll: (subject, options) => endSessions(home, subject, options),
+    sweep: () => sweep(home),
+    close: () => home.close(),
+  }
+}
