@@ -74,6 +74,36 @@ export const errorTable = {
     summary: 'The mailbox was not proven in this session.',
     fix: 'Ask for a code to that address and sign in with it.',
   },
+  email_differs: {
+    status: 409,
+    summary: 'The purchase was paid with another e-mail address than yours.',
+    fix: 'Show both addresses, ask for a confirmation, and send again with `confirmEmail: true`.',
+  },
+  not_paid: {
+    status: 409,
+    summary: 'The payment is not confirmed yet.',
+    fix: 'Wait some seconds and send the same request again.',
+  },
+  order_closed: {
+    status: 409,
+    summary: 'This order gives no access: it was refunded, disputed, canceled or expired.',
+    fix: 'Read `state`; buy again, or write to whoever sold the course.',
+  },
+  claimed_already: {
+    status: 409,
+    summary: 'Somebody else has claimed this purchase.',
+    fix: 'Whoever sold the course decides; the case is open.',
+  },
+  courses_not_paid: {
+    status: 422,
+    summary: 'The request names courses that this order did not pay for.',
+    fix: 'Leave `courseIds` and `bundleIds` out, or name only what was bought.',
+  },
+  promotion_unknown: {
+    status: 422,
+    summary: 'The promotion code is unknown, over or not for this cart.',
+    fix: 'Check the code, or order without it.',
+  },
   code_wrong: {
     status: 401,
     summary: 'The code is wrong, used or too old.',
@@ -114,6 +144,11 @@ export const errorTable = {
     status: 409,
     summary: 'The course cannot be opened yet.',
     fix: 'Read `state` for what is happening; try again when the seat is open.',
+  },
+  guest_access_off: {
+    status: 403,
+    summary: 'This organization gives out no links that open a course without signing in.',
+    fix: 'Learners open their courses signed in. To allow such links, set guestAccess with organizations.update.',
   },
   link_expired: { status: 410, summary: 'The link was used or is too old.', fix: 'Ask for a new link.' },
   address_forbidden: {
