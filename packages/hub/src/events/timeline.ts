@@ -16,7 +16,14 @@ export type TimelineData = {
   'order.expired': { reason?: string }
   'order.issue': { issue: string; detail?: string | null }
   'order.resolved': { issue: string; how: string }
-  'order.claimed': { how: string }
+  'order.claimed': { how: string; by?: string; emailsDiffer?: boolean }
+  'order.claim_refused': { why: string; by: string }
+  'order.moved': { why: string; seats: number }
+  'order.seat_assigned': { to: string; by: string }
+  'claim.undone': { to: string }
+  'case.opened': { caseId: string; what: string }
+  'case.resolved': { caseId: string; resolution: 'keep' | 'move'; by: string; reason: string }
+  'mail.sent': { mail: string; to: string; refused?: boolean }
   'refund.recorded': { refundId: string; amount: bigint; currency: string; state: string; reason?: string | null }
   'dispute.opened': { disputeId: string; amount: bigint; currency: string; state: string; reason: string }
   'dispute.closed': { disputeId: string; state: 'won' | 'lost'; providerState: string }
@@ -46,6 +53,14 @@ export type TimelineData = {
   'launch.minted': { expiresAt: Instant }
   'launch.used': { linkId?: string }
   note: { text: string; by: string }
+  'person.merged': { from: string; into: string; evidence: 'proof' | 'operator' }
+  'person.role': { role: string; change: 'granted' | 'revoked'; by: string }
+  'person.email_changed': { by: string }
+  'person.linked': { issuer: string; by: string }
+  'person.unlinked': { issuer: string; by: string }
+  'privacy.requested': { requestId: string; request: 'export' | 'erase'; by: string }
+  'privacy.step': { requestId: string; step: string; state: string; note?: string | null }
+  'privacy.done': { requestId: string; request: 'export' | 'erase' }
 }
 
 /** A reason for access changed: why, and until when it holds. */

@@ -34,6 +34,16 @@ const issues: Readonly<Record<string, string>> = {
 /** An open question of an order, in words. */
 export const issueText = (issue: string): string => issues[issue] ?? issue
 
+const mails: Readonly<Record<string, string>> = {
+  receipt: 'the receipt',
+  gift: 'the gift',
+  gift_receipt: 'the receipt of a gift',
+  claim_notice: 'notice of a claim from another address',
+  claim_undone: 'the claim was undone',
+  seat_ready: 'the course is open',
+}
+const mailName = (kind: string): string => mails[kind] ?? kind.replaceAll('_', ' ')
+
 type CallData = StoredData['call.made']
 
 function callSentence(data: CallData, names: Around): string {
@@ -61,7 +71,20 @@ const sentences: Sentences = {
   'order.expired': (d) => `The checkout expired unpaid${because(d.reason)}.`.replace(/\.\.$/, '.'),
   'order.issue': (d) => `Open question. ${issueText(d.issue)}${because(d.detail)}.`.replace(/\.\.$/, '.'),
   'order.resolved': (d) => `The question "${issueText(d.issue)}" is settled. ${d.how}`,
-  'order.claimed': (d) => `The buyer proved who they are: ${d.how}.`,
+  'order.claimed': (d) =>
+    `${d.by ?? 'The buyer'} claimed the purchase: ${d.how}.${d.emailsDiffer === true ? ' The address differs from the paid one, which was told.' : ''}`,
+  'order.claim_refused': (d) => `A claim by ${d.by} was refused: ${d.why}.`,
+  'order.moved': (d) =>
+    `The purchase went to another person with ${d.seats} ${d.seats === 1 ? 'course' : 'courses'}. ${d.why}`,
+  'order.seat_assigned': (d) => `${d.by} gave a seat to ${d.to}.`,
+  'claim.undone': (d) => `The claim was undone from the paid mailbox ${d.to}; only that mailbox can claim now.`,
+  'case.opened': (d) => `A question for a person was opened (${d.caseId}): ${d.what}.`,
+  'case.resolved': (d) =>
+    `${d.by} decided the case ${d.caseId}: ${d.resolution === 'keep' ? 'the purchase stays where it is' : 'the purchase moves to the claimant'}. ${d.reason}`,
+  'mail.sent': (d) =>
+    d.refused === true
+      ? `A message (${mailName(d.mail)}) could not be written: ${d.to} is no address for mail.`
+      : `A message went out to ${d.to}: ${mailName(d.mail)}.`,
   'refund.recorded': (d) =>
     `A refund of ${moneyText(d.amount, d.currency)} is ${d.state}${because(d.reason)}.`.replace(/\.\.$/, '.'),
   'dispute.opened': (d) => `The payer disputes ${moneyText(d.amount, d.currency)} (${d.state}): ${d.reason}.`,
@@ -94,6 +117,16 @@ const sentences: Sentences = {
   'launch.minted': (d) => `A link to the course was made, good until ${utcText(d.expiresAt)}.`,
   'launch.used': () => 'The learner went through to the school.',
   note: (d) => `${d.by} noted: ${d.text}`,
+  'person.merged': (d) =>
+    `${d.from} turned out to be ${d.into}, ${d.evidence === 'proof' ? 'proven by themselves' : 'as somebody decided'}; everything went over.`,
+  'person.role': (d) => `The role ${d.role} was ${d.change === 'granted' ? 'given' : 'taken back'} by ${d.by}.`,
+  'person.email_changed': (d) => `The e-mail address was changed by ${d.by}.`,
+  'person.linked': (d) => `A way to sign in at ${d.issuer} was added by ${d.by}.`,
+  'person.unlinked': (d) => `The way to sign in at ${d.issuer} was removed by ${d.by}.`,
+  'privacy.requested': (d) =>
+    `${d.by} asked ${d.request === 'export' ? 'for a copy of the data' : 'to have the data erased'}.`,
+  'privacy.step': (d) => `${d.step}: ${d.state.replaceAll('_', ' ')}${because(d.note)}.`.replace(/\.\.$/, '.'),
+  'privacy.done': (d) => `The request to ${d.request === 'export' ? 'copy' : 'erase'} the data is done.`,
 }
 
 /** One entry in one sentence. The row's data was written by `record`, so it has the shape of its kind. */
