@@ -63,6 +63,20 @@ export type ActualGrant = {
   readonly raw: unknown
 }
 
+export type LaunchRequest = {
+  /** The platform's id of the learner's account. */
+  readonly account: string
+  /** What to open; null opens the school itself. */
+  readonly course: CourseRef | null
+  /** Where in the school to land instead: a path that begins with one slash. The school's host is never left. */
+  readonly path?: string
+  /**
+   * The learner's browser is signed in at the hub with this account's own address, so that a school which signs its
+   * people in at the hub needs no login link.
+   */
+  readonly signsIn?: boolean
+}
+
 /** A bearer login link: never stored, never logged, sent to the learner's own browser only. */
 export type LaunchAction =
   | { readonly kind: 'redirect'; readonly url: string }
@@ -171,10 +185,7 @@ export interface LmsConnector {
     revoke(request: RevokeRequest): Promise<Outcome<RevokeResult>>
     list(account: string): Promise<Outcome<readonly ActualGrant[]>>
   }
-  readonly launch?: (request: {
-    readonly account: string
-    readonly course: CourseRef
-  }) => Promise<Outcome<LaunchAction>>
+  readonly launch?: (request: LaunchRequest) => Promise<Outcome<LaunchAction>>
   readonly progress?: { read(account: string): Promise<Outcome<readonly ProgressFact[]>> }
   readonly certificates?: {
     list(

@@ -36,6 +36,8 @@ const pathsSchema = z.object({
   course: z.string().startsWith('/').default('/course/{id}'),
   bundle: z.string().startsWith('/').default('/bundle/{id}'),
   subscription: z.string().startsWith('/').default('/plan/{id}'),
+  /** Where the school's own sign-in starts; `{target}` stands for the whole address to land on, encoded. */
+  signIn: z.string().startsWith('/').includes('{target}').default('/login?redirectUrl={target}'),
 })
 
 export const learnWorldsConfigSchema = z.object({
@@ -48,6 +50,12 @@ export const learnWorldsConfigSchema = z.object({
   requests: z.number().int().min(0).default(30),
   windowMs: z.number().int().min(1).default(10_000),
   timeoutMs: z.number().int().min(10).max(120_000).default(15_000),
+  /**
+   * How a learner is signed in: `sso` asks the school for a login link on each click; `oidc` sends the learner to the
+   * school's own sign-in, which knows this hub as its OpenID provider. That needs no call at all. Learners whose
+   * browser is not signed in at the hub itself still get a link.
+   */
+  launchBy: z.enum(['sso', 'oidc']).default('sso'),
   /** Further hosts, besides the school's, that a login link may point at. */
   launchHosts: z.array(z.string().min(1)).default([]),
   paths: pathsSchema.default(() => pathsSchema.parse({})),

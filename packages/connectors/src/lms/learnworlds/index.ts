@@ -19,7 +19,10 @@ const capabilities: Capabilities = {
     modes: ['remove'],
     note: 'Unenrolls. Progress stays with the school; another bundle or plan may still open the course.',
   },
-  launch: { mode: 'api', note: 'A login link made on click, for learners only.' },
+  launch: {
+    mode: 'api',
+    note: 'A login link made on click, or the school’s sign-in by OpenID Connect at this hub. For learners only.',
+  },
   progress: {
     mode: 'api',
     grain: 'percent',

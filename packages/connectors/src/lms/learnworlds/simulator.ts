@@ -1,3 +1,4 @@
+import type { Http } from '@bursar/kit/http.ts'
 import type { SimRoute, Simulator } from '../../simulator/server.ts'
 import { startSimulator } from '../../simulator/server.ts'
 import { catalogRoutes } from './simulator/catalog.ts'
@@ -18,8 +19,9 @@ import { recordRoutes } from './simulator/records.ts'
 import { missing } from './simulator/respond.ts'
 import { resultRoutes } from './simulator/results.ts'
 import { seed } from './simulator/seed.ts'
+import { signInRoutes } from './simulator/sign-in.ts'
 import { ssoRoutes } from './simulator/sso.ts'
-import { emptyState, type School, type SchoolState } from './simulator/state.ts'
+import { emptyState, type School, type SchoolState, type SignIn } from './simulator/state.ts'
 import { userRoutes } from './simulator/users.ts'
 import { createOutbox, type Outbox } from './simulator/webhooks.ts'
 
@@ -49,6 +51,8 @@ export type LearnWorldsSimulator = Simulator & {
   state(): LearnWorldsSnapshot
   reset(): void
   set(variants: Partial<SchoolVariants>): void
+  /** How people sign in at the school by themselves; POST /_sim/sign-in does the same. Needs `http`. */
+  setSignIn(how: Partial<SignIn>): void
   readonly webhooks: Outbox
   /**
    * Everything the school knows, for `restore` in another process: people, enrollments, progress, waiting jobs and
@@ -81,7 +85,7 @@ function shown(school: School, outbox: Outbox): LearnWorldsSnapshot {
   })
 }
 
-const routesOf = (school: School): SimRoute[] => [
+const routesOf = (school: School, http: Http | undefined): SimRoute[] => [
   ...tokenRoutes(school),
   ...userRoutes(school),
   ...enrollmentRoutes(school),
@@ -92,6 +96,7 @@ const routesOf = (school: School): SimRoute[] => [
   ...groupRoutes(school),
   ...officeRoutes(school),
   ...ssoRoutes(school),
+  ...signInRoutes(school, http),
 ]
 
 /** A LearnWorlds school on loopback: the API of its contract, its login links, its webhooks, and its quirks. */
@@ -109,6 +114,7 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
     clientSecret: options.clientSecret ?? defaults.clientSecret,
     accessToken: options.accessToken ?? defaults.accessToken,
     tokens: new Map(),
+    signIn: { oidc: null, page: null },
     emit: () => {},
   }
   const outbox = createOutbox(school, options.http, { ...options.webhooks, token: webhookToken })
@@ -127,7 +133,7 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
       name: 'learnworlds',
       clock,
       random,
-      routes: routesOf(school),
+      routes: routesOf(school, options.http),
       control: controlRoutes(school, outbox),
       guard: (request) => {
         settleJobs(school)
@@ -150,6 +156,9 @@ export async function startLearnWorldsSimulator(options: LearnWorldsSimulatorOpt
     reset,
     set: (variants) => {
       school.variants = { ...school.variants, ...variants }
+    },
+    setSignIn: (how) => {
+      school.signIn = { ...school.signIn, ...how }
     },
     webhooks: outbox,
     snapshot: () => remember(school, outbox),

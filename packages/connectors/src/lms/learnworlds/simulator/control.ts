@@ -184,6 +184,27 @@ const variantControls = (school: School): SimRoute[] => [
   },
 ]
 
+const signInControls = (school: School): SimRoute[] => [
+  {
+    method: 'POST',
+    pattern: '/_sim/sign-in',
+    handle: (request) => {
+      const body = readBody(request) ?? {}
+      const wanted = typeof body.oidc === 'object' && body.oidc !== null ? (body.oidc as Body) : null
+      const [issuer, clientId, clientSecret] = ['issuer', 'clientId', 'clientSecret'].map(
+        (n) => textOf(wanted, n) ?? '',
+      )
+      if (wanted !== null && !(issuer && clientId && clientSecret))
+        return problem(422, 'issuer, clientId, clientSecret')
+      school.signIn = {
+        oidc: issuer && clientId && clientSecret ? { issuer, clientId, clientSecret } : null,
+        page: textOf(body, 'page'),
+      }
+      return ok({ oidc: school.signIn.oidc?.issuer ?? null, page: school.signIn.page })
+    },
+  },
+]
+
 /** What the people around the school do: learn, complete, rename, suspend, unenroll by hand. */
 export const controlRoutes = (school: School, outbox: Outbox): SimRoute[] => [
   ...learnerControls(school),
@@ -191,4 +212,5 @@ export const controlRoutes = (school: School, outbox: Outbox): SimRoute[] => [
   ...userControls(school),
   ...webhookControls(school, outbox),
   ...variantControls(school),
+  ...signInControls(school),
 ]

@@ -1,26 +1,11 @@
 import type { SimReply, SimRequest, SimRoute } from '../../../simulator/server.ts'
+import { cookieOf, html, htmlText, originOf, sessionCookie } from './html.ts'
 import { progressOf, visit } from './learning.ts'
 import { findUser, invalid, missing, readBody, textOf } from './respond.ts'
 import { hexId, openCourses, type School, type SimUser } from './state.ts'
 import { addUser } from './users.ts'
 
 const loginsMax = 50_000
-
-const htmlText = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-
-const html = (school: School, title: string, body: string, status = 200, headers = {}): SimReply => ({
-  status,
-  headers: { 'content-type': 'text/html; charset=utf-8', ...headers },
-  body: `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${htmlText(title)}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color:#1d2733}
-header{color:#5b6b7b;border-bottom:1px solid #d9e0e7;padding-bottom:.5rem;margin-bottom:1.5rem}
-progress{width:100%;height:.6rem}button{font:inherit;padding:.4rem 1rem;margin-right:.5rem}</style></head>
-<body><header>${htmlText(school.name)} (simulated school)</header>${body}</body></html>`,
-})
-
-const originOf = (school: School, request: SimRequest) =>
-  school.origin ?? `http://${request.headers.host ?? 'localhost'}`
 
 function login(school: School, request: SimRequest): SimReply {
   const body = readBody(request)
@@ -64,9 +49,7 @@ function open(school: School, request: SimRequest): SimReply {
   if (course !== null && openCourses(school, user.id).has(course)) visit(school, user, course)
   const body = `<h1>Logged in as ${htmlText(user.username)}</h1>${courseCard(school, user, course)}
 <p><a href="${htmlText(path)}">Go on to ${htmlText(path)}</a></p>`
-  return html(school, 'Logged in', body, 200, {
-    'set-cookie': `school_user=${user.id}; Path=/; HttpOnly; SameSite=Lax`,
-  })
+  return html(school, 'Logged in', body, 200, { 'set-cookie': sessionCookie(user.id) })
 }
 
 function courseCard(school: School, user: SimUser, courseId: string | null): string {
@@ -89,9 +72,13 @@ function courseCard(school: School, user: SimUser, courseId: string | null): str
 function coursePage(school: School, request: SimRequest): SimReply {
   const course = school.state.courses.get(request.params.id ?? '')
   if (course === undefined) return html(school, 'Not found', '<h1>There is no such course</h1>', 404)
-  const id = /(?:^|;\s*)school_user=([0-9a-f]{24})/.exec(request.headers.cookie ?? '')?.[1]
-  const user = school.state.users.get(id ?? '')
-  if (user === undefined) return html(school, course.title, `<h1>${htmlText(course.title)}</h1><p>Not logged in.</p>`)
+  const user = school.state.users.get(cookieOf(request, 'school_user') ?? '')
+  if (user === undefined) {
+    const { oidc, page } = school.signIn
+    const start = `/login?redirectUrl=${encodeURIComponent(`${originOf(school, request)}${request.path}`)}`
+    const link = oidc === null && page === null ? '' : `<p><a href="${htmlText(start)}">Sign in</a></p>`
+    return html(school, course.title, `<h1>${htmlText(course.title)}</h1><p>Not logged in.</p>${link}`)
+  }
   if (openCourses(school, user.id).has(course.id)) visit(school, user, course.id)
   return html(
     school,

@@ -184,8 +184,17 @@ export type School = {
   readonly clientSecret: string
   readonly accessToken: string
   readonly tokens: Map<string, number>
+  signIn: SignIn
   /** Puts an event into the outgoing webhooks. */
   emit: (type: string, trigger: string, data: unknown) => void
+}
+
+/** How people sign in at the school by themselves. Settings of its owner, so a reset keeps them. */
+export type SignIn = {
+  /** The OpenID provider the school signs its people in at. */
+  readonly oidc: { readonly issuer: string; readonly clientId: string; readonly clientSecret: string } | null
+  /** The page of the owner's own that signs people in ("custom SSO page"). */
+  readonly page: string | null
 }
 
 export const hexId = (random: Random): string => Buffer.from(random.bytes(12)).toString('hex')
