@@ -1,4 +1,5 @@
 import { createAuthEndpoint, createAuthMiddleware } from '@better-auth/core/api'
+import { CodedError } from '@bursar/kit/errors.ts'
 import type { BetterAuthPlugin } from 'better-auth'
 import { APIError, getSessionFromCtx } from 'better-auth/api'
 import { setSessionCookie } from 'better-auth/cookies'
@@ -40,6 +41,13 @@ export function mayChangeSignIn(session: Fields, hasFactor: boolean, now: number
 
 const refuse = (code: string, message: string) => new APIError('FORBIDDEN', { code, message })
 
+// The library answers with its own kind of error only.
+const countFactor = (deps: ProviderDeps, userId: string): Promise<void> =>
+  takeAttempt(deps.app, 'factor', userId).catch((error: unknown) => {
+    if (!(error instanceof CodedError)) throw error
+    throw new APIError('TOO_MANY_REQUESTS', { code: error.code, message: error.message })
+  })
+
 /** Our rules inside the library: what needs a fresh proof, what a second factor leaves behind, and two ends of ours. */
 export const guardPlugin = (deps: ProviderDeps) =>
   ({
@@ -66,7 +74,7 @@ export const guardPlugin = (deps: ProviderDeps) =>
             // Without a session these routes would finish the library's own two-step sign-in, which we do not start.
             const found = await getSessionFromCtx(ctx)
             if (found === null) throw new APIError('UNAUTHORIZED')
-            await takeAttempt(deps.app, 'factor', found.user.id)
+            await countFactor(deps, found.user.id)
           }),
         },
       ],

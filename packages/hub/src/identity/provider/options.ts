@@ -32,8 +32,8 @@ export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Re
   const issuer = `${publicUrl}/auth`
   return {
     appName: 'Bursar',
-    baseURL: publicUrl,
-    basePath: '/auth',
+    baseURL: new URL(publicUrl).origin,
+    basePath: new URL(issuer).pathname,
     secret: deps.secret,
     database: { db, type: 'postgres' },
     disabledPaths: [...disabledPaths],
@@ -97,8 +97,8 @@ export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Re
       }),
       // The cast: its own description of itself breaks exactOptionalPropertyTypes, nothing else.
       oauthProvider({
-        loginPage: '/sign-in',
-        consentPage: '/consent',
+        loginPage: `${publicUrl}/sign-in`,
+        consentPage: `${publicUrl}/consent`,
         scopes: [...personScopes, ...deps.serviceScopes],
         advertisedMetadata: { scopes_supported: [...personScopes] },
         accessTokenExpiresIn: accessTokenSeconds,

@@ -19,8 +19,6 @@ export const openPaths: Readonly<Record<string, readonly ('GET' | 'POST')[]>> = 
   '/oauth2/delete-consent': ['POST'],
   '/sign-out': ['POST'],
   '/sign-in/continue': ['POST'],
-  '/sign-in/password': ['POST'],
-  '/password': ['POST'],
   '/passkey/generate-register-options': ['GET'],
   '/passkey/verify-registration': ['POST'],
   '/passkey/generate-authenticate-options': ['GET'],

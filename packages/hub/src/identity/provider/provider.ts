@@ -1,7 +1,20 @@
+import type { FastifyInstance } from 'fastify'
 import type { IdentityRequest, SessionSource } from '../signed-in.ts'
 import { createAuthHome } from './auth.ts'
+import {
+  type ClientEntry,
+  type ClientWish,
+  listClients,
+  type Registered,
+  registerClient,
+  registerService,
+  removeClient,
+  type ServiceWish,
+} from './clients.ts'
 import { type CodeAnswer, requestCode, type SignInContext, signInByMailbox, verifyCode } from './codes.ts'
 import type { ProviderDeps } from './deps.ts'
+import { providerRoutes } from './routes.ts'
+import { type ServiceCaller, verifyServiceToken } from './service-tokens.ts'
 import {
   endSessions,
   listSessions,
@@ -15,6 +28,8 @@ import {
 /** The built-in identity provider: people of this installation, who sign in at this hub itself. */
 export type Provider = {
   readonly source: SessionSource
+  /** `/auth/*`, for a scope of its own. */
+  readonly handler: (fastify: FastifyInstance) => Promise<void>
   requestCode(email: string, context: SignInContext): Promise<void>
   verifyCode(email: string, code: string, context: SignInContext): Promise<CodeAnswer>
   signInByMailbox(email: string, context: SignInContext): Promise<NewSession & { readonly isNew: boolean }>
@@ -26,6 +41,15 @@ export type Provider = {
   }
   /** Ends every session of a person, or every other one. Returns how many ended. */
   revokeAll(subject: string, options?: { readonly except?: string }): Promise<number>
+  readonly clients: {
+    register(wish: ClientWish): Promise<Registered>
+    registerService(wish: ServiceWish): Promise<Registered>
+    list(organization: string): Promise<ClientEntry[]>
+    /** False when the organization has no such client. */
+    remove(organization: string, clientId: string): Promise<boolean>
+  }
+  /** Whom a service token speaks for; null when it is not valid. */
+  verifyServiceToken(jwt: string): Promise<ServiceCaller | null>
   /** Takes out what has run out; for a schedule. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -35,6 +59,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   const home = createAuthHome(deps)
   return {
     source: sessionSource(home),
+    handler: providerRoutes(home),
     requestCode: (email, context) => requestCode(home, email, context),
     verifyCode: (email, code, context) => verifyCode(home, email, code, context),
     signInByMailbox: (email, context) => signInByMailbox(home, email, context),
@@ -44,6 +69,13 @@ export function createProvider(deps: ProviderDeps): Provider {
       revoke: async (subject, sessionId) => (await endSessions(home, subject, { only: sessionId })) > 0,
     },
     revokeAll: (subject, options) => endSessions(home, subject, options),
+    clients: {
+      register: (wish) => registerClient(home, wish),
+      registerService: (wish) => registerService(home, wish),
+      list: (organization) => listClients(home, organization),
+      remove: (organization, clientId) => removeClient(home, organization, clientId),
+    },
+    verifyServiceToken: (jwt) => verifyServiceToken(home, jwt),
     sweep: () => sweep(home),
     close: () => home.close(),
   }

@@ -23,9 +23,9 @@ export const sessionPrefix = 'bst_'
 const tokenBytes = 32
 const mintToken = (): string => sessionPrefix + Buffer.from(secureRandom.bytes(tokenBytes)).toString('base64url')
 
-type Row = {
+type Row = Record<string, unknown> & {
   readonly userId: string
-  readonly userAgent?: unknown
+  readonly userAgent?: string | null | undefined
   readonly method?: unknown
   readonly mailboxProvenAt?: unknown
   readonly secondFactorAt?: unknown
@@ -70,8 +70,8 @@ export const sessionHooks = (deps: { readonly app: App }) => ({
 })
 
 const deviceTextMax = 200
-const deviceText = (userAgent: unknown): string | null =>
-  typeof userAgent === 'string' && userAgent !== '' ? userAgent.slice(0, deviceTextMax) : null
+const deviceText = (userAgent: string | null | undefined): string | null =>
+  userAgent ? userAgent.slice(0, deviceTextMax) : null
 
 /**
  * The first proof of a mailbox clears the account of whatever somebody else may have left on it: passkeys, second
