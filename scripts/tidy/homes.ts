@@ -66,6 +66,7 @@ export const homes: readonly Home[] = [
       'packages/kit/src/http.ts': 'the one way out',
       'packages/kit/src/http/': 'its parts',
       'packages/hub/src/surfaces/docs/try.js': 'runs in a browser, where kit does not',
+      'packages/connectors/src/payments/stripe/simulator/browser/': 'runs in a browser, where kit does not',
       'packages/hub/src/bench/': 'plays the sender, as fast as it can',
       'packages/hub/src/chaos/': 'plays the sender',
     },

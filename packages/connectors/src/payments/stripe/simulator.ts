@@ -6,6 +6,8 @@ import { type Simulator, startSimulator } from '#simulator/server.ts'
 import { apiVersion } from './client.ts'
 import { actionsOf, type StripeActions } from './simulator/actions.ts'
 import { authenticate, createApiState, routesOf, unknownUrl } from './simulator/api.ts'
+import { browserRoutes } from './simulator/browser.ts'
+import { browserApi } from './simulator/browser-api.ts'
 import { controlRoutes } from './simulator/control.ts'
 import type { Signed, Webhook } from './simulator/delivery.ts'
 import { endpointsOf } from './simulator/endpoints.ts'
@@ -143,7 +145,12 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
       name: 'stripe',
       clock,
       random,
-      routes: [...routesOf(world, state, allEndpoints(world, outbox)), ...pageRoutes(world)],
+      routes: [
+        ...routesOf(world, state, allEndpoints(world, outbox)),
+        ...pageRoutes(world),
+        ...browserRoutes(world),
+        ...browserApi(world),
+      ],
       control: controlRoutes({ actions, outbox, state, truth }),
       guard: (request) => authenticate(request, options.secretKey ?? null),
       notFound: unknownUrl,

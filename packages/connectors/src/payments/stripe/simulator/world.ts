@@ -74,6 +74,8 @@ export type World = {
   readonly taxRates: Map<string, number>
   /** By session, as the buyer entered it. */
   readonly addresses: Map<string, Stripe.Address>
+  /** By session, as the buyer entered it. */
+  readonly emails: Map<string, string>
   /** By subscription: what its checkout agreed on. */
   readonly terms: Map<string, { readonly coupon: string | null; readonly taxPercent: number | null }>
   /** By session: a payment that waits for the buyer's bank. */
@@ -125,6 +127,7 @@ export function createWorld(deps: {
     promotionCodes: new Map(),
     taxRates: new Map(),
     addresses: new Map(),
+    emails: new Map(),
     terms: new Map(),
     challenges: new Map(),
     payments: new Map(),
