@@ -1,0 +1,59 @@
+import type { Config } from '#protocol.ts'
+import { say } from '#texts.ts'
+import { ask } from './api.ts'
+import { App, loading, startApp } from './app.ts'
+import { readSession, writeSession } from './memory.ts'
+import { button, heading, html, type TemplateResult } from './view.ts'
+
+/** Signing in, who is signed in, and signing out: three elements, one look at the same session. */
+class AccountApp extends App {
+  #email: string | null = null
+
+  protected override readonly busy = false
+  protected override readonly orderRef = null
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    // Another frame of ours in this tab signs in or out.
+    addEventListener('storage', () => this.#look())
+  }
+
+  protected override begin(config: Config): void {
+    this.#email = config.email
+    this.#look()
+  }
+
+  protected override entered(): void {
+    this.focusHeading()
+  }
+
+  #look(): void {
+    this.tell(readSession(this.organization) === null ? 'signed_out' : 'signed_in', null)
+    this.redraw()
+  }
+
+  /** Forgotten here at once, and ended at the hub, which matters for copies only. */
+  #signOut(): TemplateResult {
+    return button(say('signOut'), () => {
+      const { organization } = this
+      void ask('/api/sign-out', {}, { organization, session: readSession(organization) })
+      writeSession(organization, null)
+      this.#look()
+    })
+  }
+
+  protected override view(): TemplateResult {
+    if (this.#email === null) return loading()
+    const { element } = this
+    const session = readSession(this.organization)
+    if (session === null)
+      return element === 'auth-status' ? html`<p role="status">${say('signedOut')}</p>` : this.signIn(this.#email)
+    const who = session.email === '' ? say('signedIn') : say('signedInAs', { email: session.email })
+    if (element === 'auth-status') return html`<p role="status">${who}</p>`
+    if (element === 'login') return html`${heading(say('signedIn'))}<p>${who}</p>${this.#signOut()}`
+    return html`<details><summary>${who}</summary>
+      <p><a href="/account" target="_blank" rel="noopener">${say('account')}</a></p>${this.#signOut()}</details>`
+  }
+}
+
+void startApp(AccountApp)

@@ -1,0 +1,88 @@
+import { say } from '#texts.ts'
+import { ask, type Seat } from './api.ts'
+import { isEmbedded } from './link.ts'
+import type { Session } from './memory.ts'
+import { alertBox, button, define, heading, html, nothing, type TemplateResult, View } from './view.ts'
+
+const titles = {
+  open: 'coursesTitle',
+  preparing: 'settingUpTitle',
+  waiting: 'waitingTitle',
+  closed: 'closedTitle',
+} as const
+const words = { preparing: 'settingUp', waiting: 'waiting' } as const
+
+/** The state that one sentence over all seats should tell: what is not ready yet counts more than what is. */
+export const overall = (seats: readonly Seat[]): Seat['state'] =>
+  (['waiting', 'preparing', 'open'] as const).find((state) => seats.some((seat) => seat.state === state)) ??
+  (seats.length === 0 ? 'preparing' : 'closed')
+
+/** Where the courses stand, and the way in. */
+export class BursarSeats extends View {
+  organization = ''
+  session: Session | null = null
+  #seats: readonly Seat[] = []
+  #problem = ''
+  #busy = false
+
+  get seats(): readonly Seat[] {
+    return this.#seats
+  }
+  set seats(seats: readonly Seat[]) {
+    this.#seats = seats
+    this.redraw()
+  }
+
+  /**
+   * The school is entered by the whole window, with a form: the address that signs people in is made on this press
+   * and never reaches a script, here or on the page around us.
+   */
+  async #open(enrollmentId: string): Promise<void> {
+    if (this.#busy) return
+    this.#busy = true
+    this.#problem = ''
+    this.redraw()
+    const { organization, session } = this
+    const minted = isEmbedded()
+      ? await ask<{ token: string }>('/api/v1/launch.mint_own', { enrollmentId }, { organization, session })
+      : null
+    this.#busy = false
+    if (minted?.ok === false) {
+      this.#problem = say('cannotOpen')
+      return this.redraw()
+    }
+    const form = document.createElement('form')
+    form.method = 'post'
+    form.target = '_top'
+    form.action = `/api/partner-launch/${enrollmentId}`
+    if (minted !== null) {
+      const input = document.createElement('input')
+      input.type = 'hidden'
+      input.name = 'token'
+      input.value = minted.value.token
+      form.append(input)
+    }
+    this.append(form)
+    form.submit()
+    form.remove()
+    this.redraw()
+  }
+
+  protected override view(): TemplateResult {
+    const state = overall(this.#seats)
+    const many = this.#seats.length > 1
+    const lead = state === 'preparing' || state === 'waiting' ? say(words[state]) : ''
+    return html`${heading(say(titles[state]))}
+      <p role="status" class=${state === 'preparing' ? 'busy' : ''}>${lead}</p>
+      <ul>${this.#seats.map((seat) => this.#seat(seat, many))}</ul>${alertBox(this.#problem)}`
+  }
+
+  #seat(seat: Seat, many: boolean): TemplateResult {
+    const { enrollmentId } = seat
+    return html`<li><strong>${seat.course}</strong> <small>${seat.school}</small>
+      ${seat.message === '' || seat.state === 'open' ? nothing : html`<p>${seat.message}</p>`}
+      ${seat.state !== 'open' || enrollmentId === null ? nothing : button(many ? say('openNamed', { course: seat.course }) : say('open'), () => void this.#open(enrollmentId), 'main', this.#busy)}</li>`
+  }
+}
+
+export const defineSeats = (): void => define('bursar-seats', BursarSeats)

@@ -1,0 +1,206 @@
+import { say } from '#texts.ts'
+import { ask, type Refused } from './api.ts'
+import { sleep } from './browser.ts'
+import { isEmbedded } from './link.ts'
+import type { Session } from './memory.ts'
+import {
+  alertBox,
+  button,
+  define,
+  fieldOf,
+  heading,
+  html,
+  nothing,
+  onSubmit,
+  submitButton,
+  type TemplateResult,
+  View,
+} from './view.ts'
+
+type Method = {
+  readonly kind: 'code' | 'passkey' | 'password' | 'issuer'
+  readonly id?: string
+  readonly name?: string
+}
+type Verified = {
+  readonly token?: string
+  readonly expiresAt: string | number
+  readonly isNew?: boolean
+  readonly email?: string
+}
+
+const resendSeconds = 30
+const codePattern = /^\d{6}$/
+
+/** Whoever signed in, and whether that made them known here. */
+export type SignedIn = { readonly session: Session; readonly isNew: boolean }
+
+export const methodText = (method: Method): string =>
+  method.kind === 'issuer'
+    ? say('withIssuer', { name: method.name ?? '' })
+    : say(method.kind === 'passkey' ? 'withPasskey' : 'withPassword')
+
+/** A code to the mailbox, or another way in a window of the hub's own. Knows nothing of any one provider. */
+export class BursarSignIn extends View {
+  organization = ''
+  /** A hint that fills the field, never a proof. */
+  email = ''
+  headline = ''
+  lead = ''
+  /** Send the code at once: the buyer typed this address a minute ago. */
+  eager = false
+  done: (signedIn: SignedIn) => void = () => {}
+  refused: () => void = () => {}
+
+  #methods: readonly Method[] = []
+  #sentTo = ''
+  #busy = false
+  #problem = ''
+  #wait = 0
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    queueMicrotask(() => {
+      void this.#askMethods()
+      if (this.eager && this.email !== '') void this.#sendCode(this.email)
+    })
+  }
+
+  async #askMethods(): Promise<void> {
+    const { organization } = this
+    const path = `/api/sign-in/methods?organization=${encodeURIComponent(organization)}`
+    const answer = await ask<{ methods: readonly Method[] }>(path, null, { organization })
+    // Without the list the code still works, so there is nothing to tell.
+    if (answer.ok) this.#methods = answer.value.methods.filter((method) => method.kind !== 'code')
+    this.redraw()
+  }
+
+  async #sendCode(email: string): Promise<void> {
+    if (this.#busy || this.#wait > 0) return
+    this.#busy = true
+    this.#problem = ''
+    this.redraw()
+    const { organization } = this
+    const answer = await ask('/api/sign-in/code', { organization, email }, { organization })
+    this.#busy = false
+    this.email = email
+    if (!answer.ok) {
+      this.#problem = answer.message
+      return this.redraw()
+    }
+    const first = this.#sentTo === ''
+    this.#sentTo = email
+    this.redraw()
+    // A press moved the person here; arriving by itself must not take the focus from where they are.
+    if (first && this.contains(document.activeElement)) setTimeout(() => this.querySelector('input')?.focus())
+    await this.#countDown()
+  }
+
+  async #countDown(): Promise<void> {
+    for (this.#wait = resendSeconds; this.#wait > 0 && this.isConnected; this.#wait--) {
+      this.redraw()
+      await sleep(1_000)
+    }
+    this.redraw()
+  }
+
+  async #verify(typed: string): Promise<void> {
+    const code = typed.replace(/\D/g, '')
+    if (this.#busy || !codePattern.test(code)) return
+    this.#busy = true
+    this.#problem = ''
+    this.redraw()
+    const { organization } = this
+    const email = this.#sentTo
+    const transport = isEmbedded() ? 'token' : 'cookie'
+    const answer = await ask<Verified>(
+      '/api/sign-in/verify',
+      { organization, email, code, transport },
+      { organization },
+    )
+    this.#busy = false
+    if (answer.ok) return this.#enter(answer.value, email)
+    this.#problem = wrongCode(answer)
+    this.refused()
+    this.redraw()
+    const field = this.querySelector<HTMLInputElement>('.code')
+    field?.select()
+  }
+
+  #enter(value: Verified, email: string): void {
+    const session = {
+      token: value.token ?? null,
+      email: value.email ?? email,
+      expiresAt: Number(new Date(value.expiresAt)),
+    }
+    this.done({ session, isNew: value.isNew === true })
+  }
+
+  #popUps() {
+    return import('./popup.ts')
+  }
+
+  async #other(method: Method): Promise<void> {
+    const { organization } = this
+    // Loaded when the list was opened, so that the press still counts as one when the window opens.
+    const { popUp } = await this.#popUps()
+    const result = await popUp(organization, method.kind === 'issuer' ? (method.id ?? '') : null, this.email)
+    if (result.kind === 'closed') return
+    if (result.kind === 'code') {
+      const transport = isEmbedded() ? 'token' : 'cookie'
+      const answer = await ask<Verified>('/api/sign-in/exchange', { code: result.code, transport }, { organization })
+      if (answer.ok) return this.#enter(answer.value, '')
+    }
+    this.#problem = say(result.kind === 'blocked' ? 'popupBlocked' : 'signInFailed')
+    this.refused()
+    this.redraw()
+  }
+
+  protected override view(): TemplateResult {
+    return html`${heading(this.headline || say('signInTitle'))}
+      <p>${this.lead || say('signIn')}</p>
+      ${this.#sentTo === '' ? this.#addressForm() : this.#codeForm()}
+      ${
+        this.#methods.length === 0
+          ? nothing
+          : html`<details @toggle=${() => void this.#popUps()}><summary>${say('otherWays')}</summary>
+        ${this.#methods.map((method) => button(methodText(method), () => void this.#other(method)))}</details>`
+      }`
+  }
+
+  #addressForm(): TemplateResult {
+    return html`<form @submit=${onSubmit((form) => void this.#sendCode(fieldOf(form, 'email').value))}>
+      <label>${say('email')}<input name="email" type="email" required autocomplete="email" maxlength="254" .defaultValue=${this.email}></label>
+      ${alertBox(this.#problem)}${submitButton(say('sendCode'), this.#busy)}</form>`
+  }
+
+  #codeForm(): TemplateResult {
+    const typed = (event: Event) => {
+      const field = event.target as HTMLInputElement
+      // Six digits are all there is to say; a paste with blanks counts too.
+      if (codePattern.test(field.value.replace(/\s/g, ''))) void this.#verify(field.value)
+    }
+    return html`<p role="status">${say('codeSent', { email: this.#sentTo })}</p>
+      <form @submit=${onSubmit((form) => void this.#verify(fieldOf(form, 'code').value))}>
+        <label>${say('code')}<input class="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="12" @input=${typed}></label>
+        ${alertBox(this.#problem)}${submitButton(say('confirm'), this.#busy)}</form>
+      ${button(this.#wait > 0 ? say('resendIn', { s: this.#wait }) : say('resend'), () => void this.#sendCode(this.#sentTo), 'plain', this.#wait > 0)}
+      ${button(say('otherAddress'), () => this.#change(), 'plain')}`
+  }
+
+  #change(): void {
+    this.#sentTo = ''
+    this.#problem = ''
+    this.#wait = 0
+    this.redraw()
+    setTimeout(() => this.querySelector('input')?.focus())
+  }
+}
+
+/** Whether a code was wrong, used or too old is not told apart, so the sentence names all three. */
+function wrongCode({ code, details, message }: Refused): string {
+  if (code !== 'code_wrong') return message
+  return details.spent === true ? say('codeSpent') : say('codeWrong')
+}
+
+export const defineSignIn = (): void => define('bursar-sign-in', BursarSignIn)

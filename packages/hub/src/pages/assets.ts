@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { type BuildOptions, build, stop } from 'esbuild'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+type Asset = { readonly type: string; readonly bytes: Buffer; readonly gzip: Buffer; readonly etag: string }
+
+/** The widget's files, and under which hashed names the frame's page finds its own. */
+export type Assets = {
+  readonly files: ReadonlyMap<string, Asset>
+  /** The path of what a page loads: `checkout.js`, `account.js`, `frame.css`, or a chunk such as `texts-de.js`. */
+  path(name: string): string | null
+  readonly languages: readonly string[]
+}
+
+type Plan = {
+  readonly shared: BuildOptions
+  readonly builds: readonly BuildOptions[]
+  readonly languages: readonly string[]
+  readonly licenses: readonly string[]
+}
+
+export const assetPath = '/assets/checkout'
+
+const types: Readonly<Record<string, string>> = {
+  js: 'text/javascript; charset=utf-8',
+  mjs: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  txt: 'text/plain; charset=utf-8',
+}
+
+const assetOf = (name: string, bytes: Buffer): Asset => ({
+  type: types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
+  bytes,
+  gzip: gzipSync(bytes, { level: 9 }),
+  etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+})
+
+/** `texts-de-ABCDEFGH.js` was `texts-de.js` before its hash. */
+const plainName = (name: string): string => name.replace(/-[A-Z0-9]{8}(?=\.\w+$)/, '')
+
+async function bundle(): Promise<Assets> {
+  const manifest = import.meta.resolve('@bursar/checkout/package.json')
+  const plan = JSON.parse(await readFile(new URL('bundle.json', manifest), 'utf8')) as Plan
+  const home = fileURLToPath(new URL('.', manifest))
+  const results = await Promise.all(
+    plan.builds.map((options) =>
+      build({ ...plan.shared, ...options, absWorkingDir: home, outdir: 'dist', write: false }),
+    ),
+  )
+  // Its own process; nothing else here bundles.
+  await stop()
+  const built = results
+    .flatMap((result) => result.outputFiles ?? [])
+    .map((file) => {
+      const name = file.path.split('/').at(-1) ?? ''
+      return [name, assetOf(name, Buffer.from(file.contents))] as const
+    })
+  const licenses = await Promise.all(
+    plan.licenses.map((name) => readFile(new URL('LICENSE', import.meta.resolve(`${name}/package.json`)), 'utf8')),
+  )
+  const notice = plan.licenses.map((name, i) => `${name}\n\n${licenses[i]}`).join('\n\n')
+  const files = new Map([...built, ['licenses.txt', assetOf('licenses.txt', Buffer.from(notice))] as const])
+  const byPlainName = new Map([...files.keys()].map((name) => [plainName(name), name]))
+  return {
+    files,
+    languages: plan.languages,
+    path: (name) => {
+      const file = byPlainName.get(name)
+      return file === undefined ? null : `${assetPath}/${file}`
+    },
+  }
+}
+
+let bundled: Promise<Assets> | null = null
+
+/** Bundled once per process, when somebody first asks; about 50 ms. */
+export function widgetAssets(): Promise<Assets> {
+  bundled ??= bundle().catch((error: unknown) => {
+    // The next who asks tries again; this one is told.
+    bundled = null
+    throw error
+  })
+  return bundled
+}
+
+// The name is fixed, so a new version is seen within minutes; the hashed names never change their content.
+const hostCache = 'public, max-age=300'
+const hashedCache = 'public, max-age=31536000, immutable'
+
+function send(request: FastifyRequest, reply: FastifyReply, asset: Asset, cache: string): FastifyReply {
+  const zipped = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+  void reply.headers({
+    'content-type': asset.type,
+    'cache-control': cache,
+    'cross-origin-resource-policy': 'cross-origin',
+    'access-control-allow-origin': '*',
+    vary: 'accept-encoding',
+    etag: asset.etag,
+  })
+  if (request.headers['if-none-match'] === asset.etag) return reply.code(304).send()
+  return zipped ? reply.header('content-encoding', 'gzip').send(asset.gzip) : reply.send(asset.bytes)
+}
+
+/** `/bursar-checkout.js` (any script tag), `/bursar-checkout.mjs` (import), and the frame's own files. */
+export function assetRoutes(fastify: FastifyInstance): void {
+  for (const name of ['bursar-checkout.js', 'bursar-checkout.mjs'])
+    fastify.get(`/${name}`, async (request, reply) => {
+      const asset = (await widgetAssets()).files.get(name)
+      return asset === undefined ? reply.callNotFound() : send(request, reply, asset, hostCache)
+    })
+  fastify.get<{ Params: { file: string } }>(`${assetPath}/:file`, async (request, reply) => {
+    const { file } = request.params
+    const asset = (await widgetAssets()).files.get(file)
+    if (asset === undefined || plainName(file) === file) {
+      if (file !== 'licenses.txt' || asset === undefined) return reply.callNotFound()
+      return send(request, reply, asset, hostCache)
+    }
+    return send(request, reply, asset, hashedCache)
+  })
+}
