@@ -44,34 +44,8 @@ export type MailFailure = {
   readonly message: string
   /** It may have been taken all the same: the connection broke after the last byte. */
   readonly uncertain?: boolean
-}
-
-/** Hands one message to a mail server. Its own words (OutgoingMail, Delivered) stand in mail/port.ts. */
-export interface Mailer {
-  deliver(message: {
-    readonly id: string
-    readonly to: string
-    readonly senderName: string
-    readonly subject: string
-    readonly text: string
-    readonly html: string
-  }): Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: MailFailure }>
-  close(): Promise<void>
-}
-
-/**
- * temporary   this message, now; the same later may be taken
- * permanent   this message for good: the address or the content is refused
- * transport   no message at all: the server is away, or refuses us or our sender; nothing is held against the message
- */
-export type MailFailure = {
-  readonly class: 'temporary' | 'permanent' | 'transport'
-  /** Stable and ours, such as `mail.recipient_refused`. */
-  readonly code: string
-  /** One sentence for an operator, without secrets and without what was in the message. */
-  readonly message: string
-  /** It may have been taken all the same: the connection broke after the last byte. */
-  readonly uncertain?: boolean
+  /** The server, or our own patience with it, named a time. */
+  readonly retryAfterMs?: number
 }
 
 /** What one process has: built once in main/build.ts, handed to everything. */
@@ -84,8 +58,6 @@ export type App = {
   /** Which addresses `http` may call; asked when one is registered. Left out: public https, and loopback in the demo. */
   readonly guard?: Pick<AddressGuard, 'check'>
   readonly secrets: Secrets
-  /** Left out in the demo, whose messages stay in the mailbox, and where no mail server is set: messages then wait. */
-  readonly mailer?: Mailer
   /** Left out in the demo, whose messages stay in the mailbox, and where no mail server is set: messages then wait. */
   readonly mailer?: Mailer
   readonly log: Log

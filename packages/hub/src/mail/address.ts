@@ -19,3 +19,6 @@ export function maskEmail(email: string): string {
   const [first = ''] = email
   return `${first}***${email.slice(at)}`
 }
+
+/** One spelling per mailbox, for finding it again. */
+export const normalAddress = (address: string): string => address.trim().normalize('NFC').toLowerCase()

@@ -2,7 +2,7 @@ import type { App } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { enqueue, type JobSpec } from '#db/jobs/queue.ts'
 import { json, sql } from '#db/sql.ts'
-import { isMailAddress } from './address.ts'
+import { isMailAddress, normalAddress } from './address.ts'
 import { expiryOf, type Mail } from './kinds.ts'
 import { type Rendered, render } from './render.ts'
 import { insertMessage, insertRefused, messageByKey } from './store.ts'
@@ -49,7 +49,7 @@ export async function writeMail(tx: Tx, ctx: MailCtx, mail: Mail): Promise<Writt
   const message = {
     id,
     organization: ctx.organization,
-    to: mail.to.trim(),
+    to: normalAddress(mail.to),
     kind: mail.kind,
     dedupeKey,
     expiresAt: expiryOf(mail, tx.now),

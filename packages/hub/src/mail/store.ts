@@ -3,6 +3,7 @@ import type { Asked } from '#db/ask.ts'
 import { ask } from '#db/ask.ts'
 import type { Tx } from '#db/database.ts'
 import { sql, ts } from '#db/sql.ts'
+import { normalAddress } from './address.ts'
 import type { MailKind } from './kinds.ts'
 import type { MailFailure } from './port.ts'
 
@@ -123,3 +124,26 @@ export const markWaiting = (
         failure_code = ${failure.code}, failure_message = ${failure.message}
       where id = ${message.id} and state = 'queued' and attempts = ${message.attempts}`,
   )
+
+export type MailState = {
+  readonly waiting: number
+  readonly waitingSince: Instant | null
+  readonly refused: number
+  readonly lastFailure: string | null
+}
+
+/** How the messages of one organization stand; `since` bounds what is refused and what is told of it. */
+export const mailState = (tx: Tx, organization: string, since: Instant): Promise<MailState> =>
+  tx.one(sql('mail_state')`
+    select count(*) filter (where state = 'queued')::int as waiting,
+      min(created_at) filter (where state = 'queued') as "waitingSince",
+      count(*) filter (where state in ('failed', 'given_up'))::int as refused,
+      (array_agg(failure_message order by created_at desc, id desc) filter (where failure_message is not null))[1] as "lastFailure"
+    from mail_message where organization_id = ${organization}
+      and (state = 'queued' or (state <> 'sent' and created_at > ${ts(since)}))`)
+
+/** Takes a person's address out of what was written to it. What still waits is sent first. */
+export const forgetAddress = (tx: Tx, organization: string, address: string): Promise<number> =>
+  tx.run(sql('mail_forget')`
+    update mail_message set to_address = '' where organization_id = ${organization} and to_address = ${normalAddress(address)}
+      and state <> 'queued'`)

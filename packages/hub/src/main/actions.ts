@@ -4,6 +4,7 @@ import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
 import { originActions } from '#identity/actions-origins.ts'
+import { mailActions } from '#mail/actions.ts'
 import { orderActions } from '#orders/actions.ts'
 import { reportActions } from '#reports/actions.ts'
 
@@ -15,5 +16,6 @@ export const allActions: readonly Action[] = [
   ...catalogActions,
   ...entitlementActions,
   ...orderActions,
+  ...mailActions,
   ...reportActions,
 ]

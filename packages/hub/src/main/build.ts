@@ -12,6 +12,7 @@ import { sql } from '#db/sql.ts'
 import { freeLeases } from '#entitlements/jobs.ts'
 import { stripeWebhookRoutes, webhookRoutes } from '#events/intake-routes.ts'
 import { createIntake, type Intake } from '#events/receive.ts'
+import { mailerOf } from '#mail/smtp.ts'
 import { createServer, type Server } from '#surfaces/server.ts'
 import { allActions } from './actions.ts'
 import type { Config } from './config.ts'
@@ -43,9 +44,11 @@ export function buildApp(parts: Parts): { readonly app: App; readonly http: Http
   })
   const http = createHttp({ clock, random, guard })
   const tokens = new Map<string, { token: string; expiresAt: number }>()
+  const mailer = mailerOf(config, { clock, random, log: parts.log })
   const app: App = {
     clock,
     random,
+    ...(mailer === null ? {} : { mailer }),
     ids: createIds({ clock, random }),
     db: createDatabase({
       url: parts.databaseUrl,

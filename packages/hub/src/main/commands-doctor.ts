@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { schemaOf } from '#action/schema.ts'
+import type { MailRoute } from '#mail/port.ts'
 import { parseArgs } from '#surfaces/cli/args.ts'
 import { printable } from '#surfaces/cli/show.ts'
 import { findTarget, type Target } from '#surfaces/cli/target.ts'
@@ -13,7 +14,7 @@ type Check = {
   readonly fix: string | null
 }
 
-const help = `bursar doctor: is the hub alive, does its database answer, do the connected platforms accept it
+const help = `bursar doctor: is the hub alive, does its database answer, do the connected platforms accept it, can mail be sent
 
   --json  Print exactly one JSON object.
   --url, --key  Another hub than the one of this folder.
@@ -30,7 +31,8 @@ export const doctor: Command = {
     const target = await findTarget(given, deps)
     const alive = await health(deps, target)
     const reached = alive.every((c) => c.level !== 'problem')
-    const checks = [...alive, ...(reached ? await platforms(deps, { given, target }) : [])]
+    const at = { given, target }
+    const checks = [...alive, ...(reached ? [...(await platforms(deps, at)), await mail(deps, at)] : [])]
     const healthy = checks.every((c) => c.level !== 'problem')
     if (given.json) deps.stdout(`${JSON.stringify({ url: target.url, healthy, checks })}\n`)
     else deps.stdout(`${target.url}\n${checks.map(line).join('')}`)
@@ -79,6 +81,33 @@ async function platforms(deps: CliDeps, at: Parameters<typeof ask>[1]): Promise<
     else checks.push(...probed.value.findings.map((f) => ({ ...f, what: name })))
   }
   return checks
+}
+
+type MailStatus = {
+  readonly route: MailRoute
+  readonly waiting: number
+  readonly refused: number
+  readonly lastFailure: string | null
+}
+
+async function mail(deps: CliDeps, at: Parameters<typeof ask>[1]): Promise<Check> {
+  const asked = await ask<MailStatus>(deps, at, 'mail.status', {})
+  return asked.ok
+    ? { what: 'Mail', ...mailFinding(asked.value) }
+    : { what: 'Mail', level: 'problem', ...said(asked.trouble) }
+}
+
+function mailFinding({ route, waiting, refused, lastFailure }: MailStatus): Omit<Check, 'what'> {
+  const counts = `${waiting} waiting, ${refused} not sent in seven days.`
+  const why = lastFailure === null ? '' : ` ${lastFailure}`
+  if (route === 'none')
+    return {
+      level: 'warning',
+      message: `no message can be sent: ${counts}`,
+      fix: 'Set BURSAR_SMTP_URL and BURSAR_MAIL_FROM; what waits is sent then.',
+    }
+  if (route === 'mailbox') return { level: 'ok', message: 'stays in the mailbox of the demo.', fix: null }
+  return { level: waiting + refused > 0 ? 'warning' : 'ok', message: `is sent. ${counts}${why}`, fix: null }
 }
 
 const said = ({ message, fix }: Trouble): Pick<Check, 'message' | 'fix'> => ({ message, fix })

@@ -1,3 +1,4 @@
+import { mailProblems } from '#mail/smtp-address.ts'
 import { address, choice, flag, optional, type Setting, text, whole } from './settings.ts'
 
 /** Every setting the program has. The manual (docs/reference/settings.md) is generated from this list. */
@@ -33,6 +34,16 @@ export const settings = {
     { secret: true },
   ),
   concurrency: whole('BURSAR_CONCURRENCY', 'Jobs at a time per worker process.', 32, { min: 1, max: 500 }),
+  smtpUrl: optional(
+    'BURSAR_SMTP_URL',
+    'The mail server for codes, receipts and notices: `smtp://user:password@host:587` (STARTTLS is required, except on this machine), `smtps://…:465`, or `smtp+plain://…:25` inside a network of your own. Left out: messages wait and nobody can sign in by a code; the demo keeps them in its mailbox.',
+    { secret: true },
+  ),
+  mailFrom: optional(
+    'BURSAR_MAIL_FROM',
+    'Who writes: `school@example.com`, or `Harbour School <school@example.com>`. Without a name, the organization’s. Needed with BURSAR_SMTP_URL.',
+  ),
+  mailReplyTo: optional('BURSAR_MAIL_REPLY_TO', 'Where answers go. Left out: to BURSAR_MAIL_FROM.'),
   seed: optional(
     'BURSAR_SEED',
     'A JSON file with organizations, connections, courses, products and prices, brought in at every start. See docs/guides/seed-file.md.',
@@ -153,7 +164,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): ConfigResult {
     read.seed,
   ].some((v) => v !== null)
   const config: Config = { ...read, production, demo: read.demo ?? (!configured && !production) }
-  problems.push(...unsafe(config))
+  problems.push(...unsafe(config), ...mailProblems(config))
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems }
 }
 

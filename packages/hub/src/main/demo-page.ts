@@ -44,6 +44,7 @@ const describe = ({ stripe, school, shop, onSale, secretKey }: Sandbox) => ({
     currency,
     interval,
   })),
+  mailbox: '/sandbox/mailbox.json',
   secretKey,
 })
 
@@ -78,6 +79,7 @@ const link = (href: string, text: string): string => `<a href="${safe(href)}">${
 function page(sandbox: Sandbox): string {
   const body = `<h1>The sandbox</h1>
 <p>This hub runs against a simulated payment provider and a simulated school. No money moves and nobody is written to.</p>
+<p>Codes, receipts and notices go to the <a href="/sandbox/mailbox">mailbox</a>.</p>
 <p>A whole purchase in one command: <code>npx bursar demo purchase</code></p>
 <p>Buy something as a customer does: ${link(sandbox.shop.url, 'the shop')}, a website of its own with the checkout in it.</p>
 <h2>Simulators</h2>${simulatorsTable([sandbox.stripe, sandbox.school])}

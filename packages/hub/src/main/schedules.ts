@@ -16,6 +16,8 @@ export const schedules: readonly ScheduleSpec[] = [
   schedule('stored events without a job', 'inbound.sweep', '*/3 * * * *'),
   schedule('events that never arrived', 'orders.sweep', '*/10 * * * *'),
   schedule('partitions and old payloads', 'inbound.payloads', '17 3 * * *'),
+  schedule('messages without a job', 'mail.sweep', '*/2 * * * *'),
+  schedule('old messages', 'mail.purge', '51 3 * * *'),
   schedule('old idempotency keys', 'actions.purge', '43 3 * * *'),
 ]
 

@@ -6,11 +6,13 @@ import type { App, Log } from '#action/context.ts'
 import { startEmbedded } from '#db/embedded.ts'
 import { migrate } from '#db/migrate.ts'
 import { preparePayloadDays } from '#events/retention.ts'
+import { mailRoute } from '#mail/port.ts'
 import { buildApp, buildDoor, buildWorker } from './build.ts'
 import type { Config } from './config.ts'
 import { type Demo, startDemo } from './demo.ts'
 import { checkKey, masterKey, secretsOf, writeRunFile } from './installation.ts'
 import { createLog } from './log.ts'
+import { mailboxRoutes } from './mailbox-page.ts'
 import { prepareSchedules } from './schedules.ts'
 import { applySeed, readSeed, type Seed, seedFromEnvironment, seedOrigins } from './seed.ts'
 
@@ -91,6 +93,10 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   })
   closers.add('http client', () => http.close())
   closers.add('database pools', () => app.db.close())
+  const { mailer } = app
+  if (mailer !== undefined) closers.add('mail server', () => mailer.close())
+  if (mailRoute(app) === 'none')
+    log.warn('no mail can be sent: BURSAR_SMTP_URL is not set. Codes, receipts and notices wait; nothing is lost.')
   await checkKey(app)
   await prepare(app, seed, demo)
   const listening = await listen(config, app, demo, closers)
@@ -129,7 +135,7 @@ type Listening = { readonly url: string; retire(): void }
 
 async function listen(config: Config, app: App, demo: Demo | null, closers: Closers): Promise<Listening | null> {
   if (config.role === 'worker' && config.port === null) return null
-  const door = await buildDoor(app, demo === null ? [] : [demo.routes])
+  const door = await buildDoor(app, demo === null ? [] : [demo.routes, mailboxRoutes(app)])
   // The intake outlives the door: what was accepted is written before the pools close.
   closers.add('intake', () => door.intake.drain())
   closers.add('HTTP', () => door.server.stop())

@@ -5,6 +5,7 @@ import { tickOf, tickTask } from '#db/jobs/schedules.ts'
 import type { Tasks } from '#db/jobs/task.ts'
 import { entitlementTasks } from '#entitlements/jobs.ts'
 import { inboundTasks } from '#events/jobs.ts'
+import { mailTasks } from '#mail/jobs.ts'
 import { handlePaymentEvent } from '#orders/handle.ts'
 import { resettleTasks } from '#orders/resettle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
@@ -18,6 +19,7 @@ export const tasksOf = (app: App, options: { readonly payloadDays?: number } = {
   ...entitlementTasks(app),
   [tickTask]: tickOf(app.db),
   ...resettleTasks(app),
+  ...mailTasks(app),
   'orders.sweep': async () => {
     await sweepEvents(app)
     return undefined
