@@ -103,9 +103,8 @@ async function verify({ app, keys }: Deps, issuer: Issuer, token: string): Promi
   if (isIdToken || isForAnother(payload) || isOfProgram(payload)) return 'invalid'
   const claimed = readClaims(payload)
   if (claimed === null) return 'invalid'
-  const issuedAt = Number(payload.iat) * 1_000
-  if (await isRevoked(app.db, { issuer, subject: claimed.subject, session: claimed.providerSession, issuedAt }))
-    return 'invalid'
+  const { subject, issuedAt, providerSession: session } = claimed
+  if (await isRevoked(app.db, { issuer, subject, session, issuedAt })) return 'invalid'
   return {
     sessionId: `tok_${hashSecret(token).slice(0, 26)}`,
     issuer: issuer.url,

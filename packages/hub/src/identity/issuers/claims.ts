@@ -9,6 +9,7 @@ export type Claimed = {
   readonly emailVerified: boolean
   readonly name: string | null
   readonly providerSession: string | null
+  readonly issuedAt: Instant
   readonly authenticatedAt: Instant
   readonly secondFactorAt: Instant | null
 }
@@ -31,8 +32,8 @@ const texts = (value: unknown): readonly string[] =>
 export function readClaims(payload: JWTPayload): Claimed | null {
   const subject = text(payload.sub)
   const signedInAt = seconds(payload.auth_time)
-  const authenticatedAt = signedInAt ?? seconds(payload.iat)
-  if (subject === null || authenticatedAt === null) return null
+  const issuedAt = seconds(payload.iat)
+  if (subject === null || issuedAt === null) return null
   const strong = texts(payload.amr).some((it) => strongMethods.has(it)) || payload.acr === multiFactorAcr
   return {
     subject,
@@ -40,7 +41,8 @@ export function readClaims(payload: JWTPayload): Claimed | null {
     emailVerified: payload.email_verified === true,
     name: text(payload.name),
     providerSession: text(payload.sid),
-    authenticatedAt,
+    issuedAt,
+    authenticatedAt: signedInAt ?? issuedAt,
     // Without auth_time nobody knows when the factor was shown: a token may be renewed for months.
     secondFactorAt: strong ? signedInAt : null,
   }

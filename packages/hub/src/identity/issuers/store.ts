@@ -153,3 +153,9 @@ export async function openClientSecret(app: Pick<App, 'db' | 'secrets'>, id: str
   const sealed = rows[0]?.sealed ?? null
   return sealed === null ? null : app.secrets.open(sealed, secretOwner(id))
 }
+
+/** The issuers whose button a sign-in page shows. */
+export const listSignInIssuers = (db: Database, organization: string): Promise<{ id: string; name: string }[]> =>
+  db.direct(sql('issuer_sign_in_list')`
+    select id, name from issuer
+    where organization_id = ${organization} and sign_in and state = 'active' order by id limit 20`)
