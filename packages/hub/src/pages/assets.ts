@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build, stop } from 'esbuild'
@@ -59,7 +61,9 @@ async function bundle(): Promise<Assets> {
       return [name, assetOf(name, Buffer.from(file.contents))] as const
     })
   const licenses = await Promise.all(
-    plan.licenses.map((name) => readFile(new URL('LICENSE', import.meta.resolve(`${name}/package.json`)), 'utf8')),
+    plan.licenses.map((name) =>
+      readFile(path.join(path.dirname(findPackageJSON(name, manifest) ?? ''), 'LICENSE'), 'utf8'),
+    ),
   )
   const notice = plan.licenses.map((name, i) => `${name}\n\n${licenses[i]}`).join('\n\n')
   const files = new Map([...built, ['licenses.txt', assetOf('licenses.txt', Buffer.from(notice))] as const])
