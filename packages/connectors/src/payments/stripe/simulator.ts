@@ -2,10 +2,10 @@ import type { Clock, Instant } from '@bursar/kit/clock.ts'
 import { createGuard, createHttp, type Http } from '@bursar/kit/http.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import type Stripe from 'stripe'
-import { type Simulator, startSimulator } from '#simulator/server.ts'
+import { type SimRoute, type Simulator, startSimulator } from '#simulator/server.ts'
 import { apiVersion } from './client.ts'
 import { actionsOf, type StripeActions } from './simulator/actions.ts'
-import { authenticate, createApiState, routesOf, unknownUrl } from './simulator/api.ts'
+import { type ApiState, authenticate, createApiState, routesOf, unknownUrl } from './simulator/api.ts'
 import { browserRoutes } from './simulator/browser.ts'
 import { browserApi } from './simulator/browser-api.ts'
 import { controlRoutes } from './simulator/control.ts'
@@ -102,6 +102,13 @@ const allEndpoints = (world: World, outbox: Outbox) => [
   },
 ]
 
+const allRoutes = (world: World, state: ApiState, outbox: Outbox): SimRoute[] => [
+  ...routesOf(world, state, allEndpoints(world, outbox)),
+  ...pageRoutes(world),
+  ...browserRoutes(world),
+  ...browserApi(world),
+]
+
 /** Everything for GET /_sim/state: the truth, and the objects themselves. */
 const stateOf = (world: World, outbox: Outbox) => ({
   truth: truthOf(world),
@@ -129,7 +136,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
     clock,
     random,
     livemode: options.livemode ?? false,
-    ...(options.publishableKey === undefined ? {} : { publishableKey: options.publishableKey }),
+    publishableKey: options.publishableKey,
   })
   const own =
     options.http === undefined ? createHttp({ clock, random, guard: createGuard({ allowLoopback: true }) }) : null
@@ -145,12 +152,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
       name: 'stripe',
       clock,
       random,
-      routes: [
-        ...routesOf(world, state, allEndpoints(world, outbox)),
-        ...pageRoutes(world),
-        ...browserRoutes(world),
-        ...browserApi(world),
-      ],
+      routes: allRoutes(world, state, outbox),
       control: controlRoutes({ actions, outbox, state, truth }),
       guard: (request) => authenticate(request, options.secretKey ?? null),
       notFound: unknownUrl,

@@ -3,8 +3,7 @@ import { z } from 'zod'
 import type { SimReply, SimRequest, SimRoute } from '#simulator/server.ts'
 import { answerChallenge, confirm } from './challenge.ts'
 import type { Paid } from './checkout.ts'
-import { checkPromotion, promotionByCode } from './promotions.ts'
-import { locate, reprice } from './totals.ts'
+import { enterCode, locate } from './totals.ts'
 import { emailOf, type SessionView, sessionView } from './view.ts'
 import { idOf, Refusal, type World } from './world.ts'
 
@@ -75,20 +74,19 @@ function load(world: World, session: Session, ui: string): Answer {
 
 function applyCode(world: World, session: Session, code: string | null): Answer {
   mustBeOpen(session)
-  if (session.allow_promotion_codes !== true) return problem('This Checkout Session takes no promotion codes.')
-  if (code === null) {
-    session.discounts = []
-    reprice(world, session)
+  try {
+    enterCode(world, session, code)
     return success(world, session)
+  } catch (error) {
+    if (error instanceof Refusal) return problem(error.message, codeOfRefusal(error))
+    throw error
   }
-  const promotion = promotionByCode(world, code)
-  if (promotion === undefined) return problem('This promotion code is invalid.', 'invalidCode')
-  const { currency, amount_subtotal: subtotal } = session
-  const cart = { subtotal: subtotal ?? 0, currency, customer: idOf(session.customer) }
-  const coupon = checkPromotion(world, promotion, cart, 'promotion_code')
-  session.discounts = [{ coupon: coupon.id, promotion_code: promotion.id }]
-  reprice(world, session)
-  return success(world, session)
+}
+
+/** The two codes that Stripe.js documents; anything else has none. */
+const codeOfRefusal = (error: Refusal): string | null => {
+  if (error.error.code === 'promotion_code_minimum_amount_not_met') return 'promotionCodeAmountInsufficient'
+  return error.error.code === 'invalidCode' ? 'invalidCode' : null
 }
 
 const located = (address: Contact['address']): Partial<Stripe.Address> =>

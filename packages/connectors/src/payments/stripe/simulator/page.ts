@@ -1,8 +1,11 @@
 import { moneyToDecimal } from '@bursar/kit/money.ts'
+import type Stripe from 'stripe'
 import type { SimReply, SimRoute } from '#simulator/server.ts'
 import { currencyCode, fromStripe } from '../money.ts'
 import { pay } from './checkout.ts'
+import { countryOptions } from './frame-html.ts'
 import { openLink } from './links.ts'
+import { enterCode } from './totals.ts'
 import { find, Refusal, type World } from './world.ts'
 
 const escapes: Readonly<Record<string, string>> = {
@@ -32,6 +35,19 @@ button{margin-top:1.2rem;width:100%;padding:.7rem;font:inherit;background:#635bf
 </style></head><body><main>${body}</main></body></html>`,
 })
 
+const asksCountry = (session: Stripe.Checkout.Session): boolean =>
+  session.automatic_tax.enabled || session.billing_address_collection === 'required'
+
+const countryField = (session: Stripe.Checkout.Session): string =>
+  asksCountry(session)
+    ? `<label for="country">Country</label><select id="country" name="country">${countryOptions}</select>\n`
+    : ''
+
+const codeField = (session: Stripe.Checkout.Session): string =>
+  session.allow_promotion_codes === true
+    ? '<label for="code">Promotion code</label><input id="code" name="code" autocomplete="off">\n'
+    : ''
+
 function form(world: World, id: string, error: string | null = null): SimReply {
   const session = find(world.sessions, id, 'checkout.session')
   if (session.status !== 'open')
@@ -48,16 +64,21 @@ function form(world: World, id: string, error: string | null = null): SimReply {
         `<tr><td>${line.quantity ?? 1} × ${safe(line.description ?? '')}</td><td>${show(line.amount_total)}</td></tr>`,
     )
     .join('')
+  const { amount_discount: discount = 0, amount_tax: tax = 0 } = session.total_details ?? {}
+  const sums = [
+    ...(discount > 0 ? [`<tr><td>Discount, included</td><td>${show(discount)}</td></tr>`] : []),
+    ...(tax > 0 ? [`<tr><td>Tax, included</td><td>${show(tax)}</td></tr>`] : []),
+  ].join('')
   const back = session.cancel_url === null ? '' : `<p><a href="${safe(session.cancel_url)}">Back</a></p>`
   return shell(
     'Checkout',
     `<p class="test">TEST MODE</p><h1>Pay ${show(session.amount_total ?? 0)}</h1>
 ${error === null ? '' : `<p class="error" role="alert">${safe(error)}</p>`}
-<table>${rows}</table>
+<table>${rows}${sums}</table>
 <form method="post">
 <label for="email">Email</label><input id="email" name="email" type="email" required value="${safe(session.customer_email ?? '')}">
 <label for="name">Name</label><input id="name" name="name" required value="Test Learner">
-<label for="card">Pay with</label><select id="card" name="card">
+${countryField(session)}${codeField(session)}<label for="card">Pay with</label><select id="card" name="card">
 <option value="4242424242424242">Card 4242 4242 4242 4242 (works)</option>
 <option value="4000000000000002">Card 4000 0000 0000 0002 (declined)</option>
 <option value="bank_debit">Bank debit (takes days)</option></select>
@@ -67,12 +88,29 @@ ${error === null ? '' : `<p class="error" role="alert">${safe(error)}</p>`}
 
 const redirect = (url: string): SimReply => ({ status: 303, headers: { location: url }, body: '' })
 
+/** A code that was typed in; the sentence for the buyer when it does not count. */
+function applyCode(world: World, id: string, code: string | undefined): string | null {
+  const session = find(world.sessions, id, 'checkout.session')
+  if (code === undefined || session.status !== 'open') return null
+  try {
+    enterCode(world, session, code)
+    return null
+  } catch (error) {
+    if (error instanceof Refusal) return error.message
+    throw error
+  }
+}
+
 function submit(world: World, id: string, body: Buffer): SimReply {
   const fields = new URLSearchParams(body.toString('utf8'))
   const field = (name: string) => fields.get(name)?.trim() || undefined
   const [card, email, name] = [field('card'), field('email'), field('name')]
+  const country = field('country')
+  const refused = applyCode(world, id, field('code'))
+  if (refused !== null) return form(world, id, refused)
   const paid = pay(world, {
     session: id,
+    ...(country === undefined ? {} : { country }),
     ...(card === undefined ? {} : { card }),
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),

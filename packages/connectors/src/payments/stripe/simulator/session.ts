@@ -123,6 +123,11 @@ const unused = {
   wallet_options: null,
 }
 
+function taxOf(params: Stripe.Checkout.SessionCreateParams): Stripe.Checkout.Session.AutomaticTax {
+  if (params.automatic_tax?.enabled !== true) return { enabled: false, liability: null, provider: null, status: null }
+  return { enabled: true, liability: { type: 'self' }, provider: 'stripe', status: 'requires_location_inputs' }
+}
+
 export function createSession(
   world: World,
   params: Stripe.Checkout.SessionCreateParams,
@@ -131,7 +136,6 @@ export function createSession(
   const mode = checkParams(world, params)
   const lines = from.lines ?? createLines(world, (params.line_items ?? []) as LineInput[], mode)
   const currency = lines[0]?.currency ?? params.currency ?? null
-  const taxed = params.automatic_tax?.enabled ?? false
   const subtotal = lines.reduce((sum, line) => sum + line.amount_subtotal, 0)
   const id = newId(world, world.livemode ? 'cs_live' : 'cs_test', 40)
   const hosted = (params.ui_mode ?? 'hosted_page') === 'hosted_page'
@@ -143,12 +147,7 @@ export function createSession(
     allow_promotion_codes: params.allow_promotion_codes ?? null,
     amount_subtotal: subtotal,
     amount_total: subtotal,
-    automatic_tax: {
-      enabled: taxed,
-      liability: taxed ? { type: 'self' } : null,
-      provider: taxed ? 'stripe' : null,
-      status: taxed ? 'requires_location_inputs' : null,
-    },
+    automatic_tax: taxOf(params),
     billing_address_collection: params.billing_address_collection ?? null,
     cancel_url: params.cancel_url ?? null,
     client_reference_id: params.client_reference_id ?? null,

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import { type Asked, type Priced, priceLines } from './pricing.ts'
-import { discountable, reductionOf } from './promotions.ts'
-import { find, idOf, type World } from './world.ts'
+import { checkPromotion, discountable, promotionByCode, reductionOf } from './promotions.ts'
+import { idOf, Refusal, type World } from './world.ts'
 
 export const couponOf = (world: World, session: Stripe.Checkout.Session): Stripe.Coupon | undefined =>
   world.coupons.get(idOf(session.discounts?.[0]?.coupon) ?? '')
@@ -66,6 +66,22 @@ export function locate(world: World, session: Stripe.Checkout.Session, address: 
   reprice(world, session)
 }
 
+/** The buyer enters a code on the form. Throws the sentence they would read. */
+export function enterCode(world: World, session: Stripe.Checkout.Session, code: string | null): void {
+  if (session.allow_promotion_codes !== true)
+    throw new Refusal('This Checkout Session takes no promotion codes.', { param: 'promotion_code' })
+  if (code === null) session.discounts = []
+  else {
+    const promotion = promotionByCode(world, code)
+    if (promotion === undefined) throw new Refusal('This promotion code is invalid.', { code: 'invalidCode' })
+    const { currency, amount_subtotal: subtotal } = session
+    const cart = { subtotal: subtotal ?? 0, currency, customer: idOf(session.customer) }
+    const coupon = checkPromotion(world, promotion, cart, 'promotion_code')
+    session.discounts = [{ coupon: coupon.id, promotion_code: promotion.id }]
+  }
+  reprice(world, session)
+}
+
 /** How an invoice of a subscription is priced: what its checkout agreed on, for as long as the coupon lasts. */
 export function invoicePricing(
   world: World,
@@ -88,6 +104,3 @@ const lasts = (coupon: Stripe.Coupon, earlierInvoices: number): boolean => {
   if (coupon.duration === 'repeating') return earlierInvoices < (coupon.duration_in_months ?? 1)
   return earlierInvoices === 0
 }
-
-export const sessionOf = (world: World, id: string): Stripe.Checkout.Session =>
-  find(world.sessions, id, 'checkout.session', 'session')

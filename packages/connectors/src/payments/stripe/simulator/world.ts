@@ -108,7 +108,7 @@ export function createWorld(deps: {
   clock: Clock
   random: Random
   livemode?: boolean
-  publishableKey?: string
+  publishableKey?: string | undefined
 }): World {
   return {
     clock: deps.clock,
