@@ -10,6 +10,9 @@ export function hmacSha256(key: Bytes, ...parts: readonly Bytes[]): Buffer {
   return mac.digest()
 }
 
+/** HMAC-SHA-384, for passwords that WordPress hashed. */
+export const hmacSha384 = (key: string, text: string): Buffer => createHmac('sha384', key).update(text).digest()
+
 /** Constant time for equal lengths; false, never an exception, for unequal ones. */
 export const bytesEqual = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b)
 

@@ -32,7 +32,7 @@ function headersFor(request: FastifyRequest, publicUrl: string, path: string): H
   return headers
 }
 
-/** The path below `/auth`, if it is one we open. Compared as it was sent: an encoded one is none of them. */
+/** The path below `/auth`, if it is one we open. The router has decoded it, and what was compared is handed on. */
 function openPath(request: FastifyRequest, reply: FastifyReply, path: string): string {
   const methods = Object.hasOwn(openPaths, path) ? openPaths[path] : undefined
   if (methods === undefined) throw new CodedError('not_found')

@@ -1,4 +1,5 @@
 import { createAuthEndpoint, createAuthMiddleware } from '@better-auth/core/api'
+import type { Instant } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import type { BetterAuthPlugin } from 'better-auth'
 import { APIError, getSessionFromCtx } from 'better-auth/api'
@@ -22,21 +23,22 @@ const needsProof = new Set([
 
 const factorPaths = new Set(['/two-factor/verify-totp', '/two-factor/verify-backup-code'])
 
-type Fields = {
-  readonly mailboxProvenAt?: Date | null
-  readonly secondFactorAt?: Date | null
+type Fields = { readonly mailboxProvenAt?: Date | null; readonly secondFactorAt?: Date | null }
+
+export type ChangeState = {
+  readonly mailboxProvenAt: Instant | null
+  readonly secondFactorAt: Instant | null
+  /** The account has a second factor: TOTP or a passkey. */
+  readonly hasFactor: boolean
 }
 
-const at = (moment: Date | null | undefined): number | null =>
-  moment === null || moment === undefined ? null : moment.getTime()
-
 /**
- * Whether this session may change how its person signs in: with a second factor on the account, only after that
- * factor; without one, after a code or link to the mailbox. A stolen session alone changes nothing.
+ * Whether a session may change how its person signs in: with a second factor on the account, only after that factor;
+ * without one, after a code or link to the mailbox. A stolen session alone changes nothing.
  */
-export function mayChangeSignIn(session: Fields, hasFactor: boolean, now: number): boolean {
-  if (isFresh(at(session.secondFactorAt), now, freshFactorMs)) return true
-  return !hasFactor && isFresh(at(session.mailboxProvenAt), now, freshProofMs)
+export function mayChangeSignIn(state: ChangeState, now: Instant): boolean {
+  if (isFresh(state.secondFactorAt, now, freshFactorMs)) return true
+  return !state.hasFactor && isFresh(state.mailboxProvenAt, now, freshProofMs)
 }
 
 const refuse = (code: string, message: string) => new APIError('FORBIDDEN', { code, message })
@@ -64,7 +66,13 @@ export const guardPlugin = (deps: ProviderDeps) =>
               where: [{ field: 'userId', value: found.user.id }],
             })
             const hasFactor = passkeys > 0 || (found.user as { twoFactorEnabled?: boolean }).twoFactorEnabled === true
-            if (!mayChangeSignIn(found.session as Fields, hasFactor, deps.app.clock.now()))
+            const { mailboxProvenAt, secondFactorAt } = found.session as Fields
+            const state = {
+              mailboxProvenAt: mailboxProvenAt?.getTime() ?? null,
+              secondFactorAt: secondFactorAt?.getTime() ?? null,
+              hasFactor,
+            }
+            if (!mayChangeSignIn(state, deps.app.clock.now()))
               throw refuse('proof_needed', 'Prove who you are first: a code to your mailbox, or your second factor.')
           }),
         },

@@ -8,7 +8,7 @@ import { idTokenClaims } from './claims.ts'
 import { clientSecretPrefix, storeClientSecret } from './client-secret.ts'
 import { addressHeader, type ProviderDeps } from './deps.ts'
 import { guardPlugin } from './guard.ts'
-import { hashPassword, verifyPassword } from './passwords/passwords.ts'
+import { checkPassword, hashPassword } from './passwords/passwords.ts'
 import { disabledPaths } from './paths.ts'
 import { sessionFields, sessionHooks, sessionSeconds } from './session-rows.ts'
 
@@ -43,7 +43,10 @@ export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Re
       requireEmailVerification: true,
       minPasswordLength: passwordLength.min,
       maxPasswordLength: passwordLength.max,
-      password: { hash: hashPassword, verify: ({ hash, password }) => verifyPassword(hash, password) },
+      password: {
+        hash: hashPassword,
+        verify: async ({ hash, password }) => (await checkPassword(hash, password)) === 'right',
+      },
     },
     account: { accountLinking: { enabled: false, disableImplicitLinking: true } },
     user: { additionalFields: { provenAt: { type: 'date', required: false, input: false } } },

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { IdentityRequest, SessionSource } from '../signed-in.ts'
+import type { IdentityRequest, SessionSource, SignedIn } from '../signed-in.ts'
 import { createAuthHome } from './auth.ts'
 import {
   type ClientEntry,
@@ -13,6 +13,8 @@ import {
 } from './clients.ts'
 import { type CodeAnswer, requestCode, type SignInContext, signInByMailbox, verifyCode } from './codes.ts'
 import type { ProviderDeps } from './deps.ts'
+import { confirmEmailChange, requestEmailChange } from './email-change.ts'
+import { setPassword, signInWithPassword } from './password-sign-in.ts'
 import { providerRoutes } from './routes.ts'
 import { type ServiceCaller, verifyServiceToken } from './service-tokens.ts'
 import {
@@ -24,6 +26,7 @@ import {
   signOut,
   sweep,
 } from './sessions.ts'
+import { deleteUser, exportUser, type ImportedUser, importUser, type UserExport } from './users.ts'
 
 /** The built-in identity provider: people of this installation, who sign in at this hub itself. */
 export type Provider = {
@@ -33,6 +36,19 @@ export type Provider = {
   requestCode(email: string, context: SignInContext): Promise<void>
   verifyCode(email: string, code: string, context: SignInContext): Promise<CodeAnswer>
   signInByMailbox(email: string, context: SignInContext): Promise<NewSession & { readonly isNew: boolean }>
+  signInWithPassword(
+    email: string,
+    password: string,
+    context: SignInContext,
+  ): Promise<NewSession | { readonly refused: 'wrong' }>
+  /** Needs a session that proved itself just now; see `demandProof`. */
+  setPassword(signedIn: SignedIn, password: string): Promise<void>
+  requestEmailChange(signedIn: SignedIn, email: string, context: Pick<SignInContext, 'organization'>): Promise<void>
+  confirmEmailChange(signedIn: SignedIn, code: string): Promise<{ readonly before: string; readonly after: string }>
+  /** Takes over an account of another platform, with its password hash. Never called by a route. */
+  importUser(user: ImportedUser): Promise<{ readonly subject: string; readonly outcome: 'made' | 'exists' }>
+  deleteUser(subject: string): Promise<boolean>
+  exportUser(subject: string): Promise<UserExport | null>
   signOut(request: IdentityRequest): Promise<{ readonly cookies: readonly string[] }>
   readonly sessions: {
     list(subject: string): Promise<SessionEntry[]>
@@ -63,6 +79,13 @@ export function createProvider(deps: ProviderDeps): Provider {
     requestCode: (email, context) => requestCode(home, email, context),
     verifyCode: (email, code, context) => verifyCode(home, email, code, context),
     signInByMailbox: (email, context) => signInByMailbox(home, email, context),
+    signInWithPassword: (email, password, context) => signInWithPassword(home, email, password, context),
+    setPassword: (signedIn, password) => setPassword(home, signedIn, password),
+    requestEmailChange: (signedIn, email, context) => requestEmailChange(home, signedIn, email, context),
+    confirmEmailChange: (signedIn, code) => confirmEmailChange(home, signedIn, code),
+    importUser: (user) => importUser(home, user),
+    deleteUser: (subject) => deleteUser(home, subject),
+    exportUser: (subject) => exportUser(home, subject),
     signOut: (request) => signOut(home, request),
     sessions: {
       list: (subject) => listSessions(home, subject),
