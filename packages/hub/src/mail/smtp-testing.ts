@@ -27,24 +27,34 @@ export type SmtpHouse = {
   close(): Promise<void>
 }
 
-/** A real SMTP server on loopback that takes everything and misbehaves on request. */
-export async function startSmtp(
-  options: { user?: string; password?: string; starttls?: boolean } = {},
-): Promise<SmtpHouse> {
-  const received: Received[] = []
+const replyOf = (answer: number) => Object.assign(new Error('as asked'), { responseCode: answer })
+
+function createFaults() {
   let fault: SmtpFault | null = null
-  let connections = 0
   const struck = (at: SmtpFault['at'], to?: string): SmtpFault['answer'] | null => {
     if (fault === null || fault.at !== at || (fault.to !== undefined && to !== fault.to)) return null
     if (fault.times !== undefined && fault.times-- <= 0) return null
     return fault.answer
   }
-  const reply = (answer: number) => Object.assign(new Error('as asked'), { responseCode: answer })
-  const judge = (at: SmtpFault['at'], done: (error?: Error | null) => void, to?: string) => {
-    const answer = struck(at, to)
-    if (answer === 'hang') return
-    done(typeof answer === 'number' ? reply(answer) : null)
+  return {
+    struck,
+    set: (next: SmtpFault | null) => {
+      fault = next
+    },
+    judge: (at: SmtpFault['at'], done: (error?: Error | null) => void, to?: string) => {
+      const answer = struck(at, to)
+      if (answer !== 'hang') done(typeof answer === 'number' ? replyOf(answer) : null)
+    },
   }
+}
+
+/** A real SMTP server on loopback that takes everything and misbehaves on request. */
+export async function startSmtp(
+  options: { user?: string; password?: string; starttls?: boolean } = {},
+): Promise<SmtpHouse> {
+  const received: Received[] = []
+  let connections = 0
+  const faults = createFaults()
   const { user } = options
   const smtp = new SMTPServer({
     authOptional: user === undefined,
@@ -59,15 +69,15 @@ export async function startSmtp(
       connections += 1
       done()
     },
-    onMailFrom: (_address, _session, done) => judge('MAIL', done),
-    onRcptTo: (address, _session, done) => judge('RCPT', done, address.address),
+    onMailFrom: (_address, _session, done) => faults.judge('MAIL', done),
+    onRcptTo: (address, _session, done) => faults.judge('RCPT', done, address.address),
     onData: (stream, session, done) => {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
         const [first] = session.envelope.rcptTo
-        const answer = struck('DATA', first?.address)
-        if (typeof answer === 'number') return done(reply(answer))
+        const answer = faults.struck('DATA', first?.address)
+        if (typeof answer === 'number') return done(replyOf(answer))
         const { mailFrom } = session.envelope
         const source = Buffer.concat(chunks).toString()
         received.push({
@@ -92,9 +102,7 @@ export async function startSmtp(
     server: { host: '127.0.0.1', port, line: 'plain', user: user ?? null, password: options.password ?? null },
     received,
     connections: () => connections,
-    fault: (next) => {
-      fault = next
-    },
+    fault: faults.set,
     close: async () => {
       // Its own farewell waits for clients that are gone; nobody needs it.
       smtp.close()

@@ -132,7 +132,9 @@ export function failureOf(error: unknown, sentWhole: boolean): MailFailure {
       code: 'mail.tls_failed',
       message: 'The mail server offers no TLS that can be trusted.',
     }
-  if (status !== null && status !== tooManyConnections && command !== 'CONN') {
+  if (status === tooManyConnections)
+    return { class: 'transport', code: 'mail.server_busy', message: 'The mail server takes nothing now.' }
+  if (status !== null && command !== 'CONN') {
     if (command === 'RCPT TO') return byStatus(status, 'mail.recipient_refused', 'to the recipient')
     if (command === 'DATA') return byStatus(status, 'mail.message_refused', 'to the message')
     return {

@@ -44,7 +44,8 @@ export function buildApp(parts: Parts): { readonly app: App; readonly http: Http
   })
   const http = createHttp({ clock, random, guard })
   const tokens = new Map<string, { token: string; expiresAt: number }>()
-  const mailer = mailerOf(config, { clock, random, log: parts.log })
+  const { demo, smtpUrl, mailFrom, mailReplyTo } = config
+  const mailer = mailerOf({ demo, smtpUrl, mailFrom, mailReplyTo }, { clock, random, log: parts.log })
   const app: App = {
     clock,
     random,
