@@ -204,8 +204,10 @@ async function change(
     account,
     course: { kind: item.kind, externalId: item.externalId },
     key: `hub:${item.enrollmentId}`,
-    uncertain: item.wasUncertain,
+    // Shared: asked for once already, so it looks first.
+    uncertain: item.wasUncertain || item.shared,
   }
+  if (item.wanted === 'revoked' && item.shared) return { item, actual: 'revoked', failure: null }
   if (item.wanted === 'revoked') {
     const revoked = await entitlements.revoke(request)
     return revoked.ok ? { item, actual: 'revoked', failure: null } : fail(item, revoked.failure)

@@ -73,8 +73,8 @@ const write = (tx: Tx, ctx: Ctx, writes: readonly Write[]) =>
 const keyOf = (e: { source: string; sourceId: string; personId: string; courseId: string }) =>
   `${e.source} ${e.sourceId} ${e.personId} ${e.courseId}`
 
-// One writer per person at a time: two orders of one learner must see each other's reasons before they add them up.
-const lockPeople = async (tx: Tx, people: readonly string[]) => {
+/** One writer per person at a time: two orders of one learner must see each other's reasons before they add them up. */
+export const lockPeople = async (tx: Tx, people: readonly string[]) => {
   for (const person of [...new Set(people)].sort())
     await tx.run(sql('person_lock')`select pg_advisory_xact_lock(hashtextextended(${person}, 0))`)
 }
@@ -146,7 +146,10 @@ type SeatRow = {
 const seatRows = (tx: Tx, seats: readonly Seat[]) =>
   tx.many<SeatRow>(sql('seat_rows')`
     select s.person_id as "personId", s.course_id as "courseId", c.connection_id as "connectionId", p.email,
-      n.id as "enrollmentId", coalesce(n.account_id, a.id) as "accountId", n.wanted, n.actual, n.uncertain, n.next_change_at as "nextChangeAt",
+      n.id as "enrollmentId",
+      -- A school has one account per address: persons who share one share the account.
+      coalesce(n.account_id, a.id, (select x.id from lms_account x
+        where x.email = p.email and x.connection_id = c.connection_id order by x.created_at, x.id limit 1)) as "accountId", n.wanted, n.actual, n.uncertain, n.next_change_at as "nextChangeAt",
       (select jsonb_agg(jsonb_build_object('id', e.id, 'source', e.source,
           'starts', extract(epoch from e.starts_at) * 1000, 'ends', extract(epoch from e.ends_at) * 1000,
           'suspended', extract(epoch from e.suspended_at) * 1000, 'revoked', extract(epoch from e.revoked_at) * 1000))
@@ -167,6 +170,10 @@ export async function recompute(tx: Tx, ctx: Ctx, seats: readonly Seat[]): Promi
   return addUp(tx, ctx, seats, [])
 }
 
+/** A seat that went to another person together with its row leaves nothing behind for the old one. */
+const isLeft = (row: SeatRow): boolean =>
+  row.enrollmentId === null && (row.reasons ?? []).every((r) => r.revoked !== null)
+
 /** Adds up the reasons of each seat and writes what is wanted. The people are locked. */
 async function addUp(
   tx: Tx,
@@ -175,7 +182,11 @@ async function addUp(
   told: readonly TimelineEntry[],
 ): Promise<readonly string[]> {
   const rows = await seatRows(tx, seats)
-  const accounts = await ensureAccounts(tx, ctx, rows)
+  const accounts = await ensureAccounts(
+    tx,
+    ctx,
+    rows.filter((r) => !isLeft(r)),
+  )
   const next = rows.map((row) => {
     const reasons = (row.reasons ?? []).map(
       (r): Entitlement => ({
@@ -196,10 +207,10 @@ async function addUp(
       accountId: row.accountId ?? accounts.get(`${row.connectionId} ${row.personId}`) ?? '',
     }
   })
-  const moved = next.filter((n) => n.row.wanted !== n.want || n.row.nextChangeAt !== n.changes)
+  const moved = next.filter((n) => (n.row.wanted !== n.want || n.row.nextChangeAt !== n.changes) && !isLeft(n.row))
   await writeEnrollments(tx, ctx, moved)
   const orderOf = new Map(seats.map((s) => [`${s.personId} ${s.courseId}`, s.orderId ?? null]))
-  const entries = next
+  const entries = moved
     .filter((n) => n.row.wanted !== n.want)
     .map(
       (n): TimelineEntry => ({

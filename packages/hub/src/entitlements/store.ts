@@ -39,6 +39,8 @@ export type WorkItem = {
   readonly attempts: number
   readonly failingSince: Instant | null
   readonly wasUncertain: boolean
+  /** Another person with the same address has the same course there: one seat at the school for both. */
+  readonly shared: boolean
 }
 
 // Longer than the slowest honest run (15 s a call, some tens of calls); a dead holder is freed by the reaper long before.
@@ -66,7 +68,9 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
     ), due as (
       -- Locked rows are looked at again after the wait, so what another holder has just done is not done twice.
       select n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
-        n.revision::text as revision, n.attempts, extract(epoch from n.failing_since) * 1000 as "failingSince", n.uncertain as "wasUncertain"
+        n.revision::text as revision, n.attempts, extract(epoch from n.failing_since) * 1000 as "failingSince", n.uncertain as "wasUncertain",
+        exists (select 1 from enrollment m where m.account_id = n.account_id and m.course_id = n.course_id and m.id <> n.id
+          and m.wanted = 'granted') as shared
       from enrollment n join course c on c.id = n.course_id
       where n.account_id = (select id from account) and n.next_try_at <= ${now}::timestamptz
       order by n.id limit ${workMax} for update of n

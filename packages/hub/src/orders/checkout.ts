@@ -2,35 +2,35 @@ import type { CheckoutLine, CheckoutTruth } from '@bursar/connectors/payments/po
 import type { Ctx } from '#action/context.ts'
 import { offersOf, productOfMetadata } from '#catalog/products.ts'
 import type { Tx } from '#db/database.ts'
+import { sql, ts } from '#db/sql.ts'
 import { record } from '#events/timeline.ts'
-import { ensureMailboxPerson } from '#identity/people.ts'
 import { reevaluate } from './evaluate.ts'
 import { applyPayment, savePaymentParts, takeSubscription } from './parts.ts'
+import { prepareLearner } from './prepare.ts'
 import { findOrder, insertLines, insertOrder, type NewLine, type OrderRow, orderLines, pinLine } from './store.ts'
-import type { Settled, Telling } from './telling.ts'
-
-const orderIdKey = 'hub_order_id'
+import { orderIdKey, type Settled, type Telling } from './telling.ts'
 
 /** A checkout, as it is now or as a signed event states it. Makes the order when it is the first to tell of it. */
 export async function settleCheckout(tx: Tx, ctx: Ctx, truth: CheckoutTruth, telling: Telling): Promise<Settled> {
   if (truth.mode === 'setup') return { outcome: 'unmatched', why: 'A setup checkout sells nothing.' }
   const { order: before, fresh } = await orderFor(tx, ctx, truth, telling)
   const told = applyCheckout(before, truth, telling)
-  const person =
-    told.paidAt === null || told.personId !== null || told.email === null
-      ? null
-      : await ensureMailboxPerson(
-          tx,
-          { ids: ctx.ids, organization: ctx.organization },
-          { email: told.email, name: truth.name },
-        )
-  const order = person === null ? told : { ...told, personId: person.id }
+  const order = await prepareLearner(tx, ctx, told, truth.name)
+  if (order.customerId !== null && before.customerId === null) await keepCustomer(tx, ctx, order)
   const { lines, issue } = await ensureLines(tx, ctx, order, truth, fresh)
   const checked: OrderRow = issue === null ? order : { ...order, issue: issue.code, issueDetail: issue.detail }
   if (truth.payment !== null && lines > 0) await savePaymentParts(tx, ctx, checked, truth.payment)
   if (truth.subscription !== null) await takeSubscription(tx, ctx, checked, truth.subscription, telling)
   return reevaluate(tx, ctx, checked, before)
 }
+
+/** The payer's record at the provider belongs to the signed-in person who paid, whoever learns. */
+const keepCustomer = (tx: Tx, ctx: Ctx, { connectionId, customerId, buyerId }: OrderRow) =>
+  buyerId === null
+    ? Promise.resolve(0)
+    : tx.run(sql('customer_keep')`
+        insert into payment_customer (organization_id, connection_id, external_id, person_id, created_at)
+        values (${ctx.organization}, ${connectionId}, ${customerId}, ${buyerId}, ${ts(tx.now)}) on conflict do nothing`)
 
 /** The order of this checkout: known by its id, or made by us before Stripe was asked, or new. */
 async function orderFor(
@@ -79,7 +79,9 @@ export function applyCheckout(order: OrderRow, truth: CheckoutTruth, telling: Te
     checkoutId: truth.externalId,
     paymentId: order.paymentId ?? truth.paymentId,
     subscriptionId: order.subscriptionId ?? truth.subscriptionId,
-    email: order.email ?? truth.email,
+    // What was typed before the form is a hint; the mailbox the receipt goes to is the one that paid.
+    email: order.paidAt === null ? (truth.email ?? order.email) : (order.email ?? truth.email),
+    customerId: order.customerId ?? truth.customerId,
     currency: truth.currency,
     amount: order.paidAt === null ? truth.amount : order.amount,
     paidAt: order.paidAt ?? (paid ? telling.at : null),

@@ -2,8 +2,9 @@ import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { type Desired, dueAccounts, setEntitlements } from '#entitlements/seats.ts'
 import { record, type TimelineEntry } from '#events/timeline.ts'
+import { writeReceipts } from './receipts.ts'
 import { counts, evaluate, type LineAccess, type OrderFacts, refundedTotal } from './rules.ts'
-import { type LineRow, type OrderRow, orderAggregate, saveOrder } from './store.ts'
+import { type LineRow, type OrderAggregate, type OrderRow, orderAggregate, saveOrder } from './store.ts'
 import type { Settled } from './telling.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { Settled } from './telling.ts'
  * `order` is what it shall be saved as, `before` what it was.
  */
 export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: OrderRow): Promise<Settled> {
-  const { lines, refunds, disputes, subscription, policy } = await orderAggregate(tx, order.id)
+  const { lines, assigned, refunds, disputes, subscription, policy } = await orderAggregate(tx, order.id)
   const facts: OrderFacts = {
     paid: order.paidAt !== null,
     awaitingFunds: order.formState === 'awaiting_funds',
@@ -28,14 +29,11 @@ export async function reevaluate(tx: Tx, ctx: Ctx, order: OrderRow, before: Orde
     evaluation.state === 'partially_refunded' &&
     refunds.some((r) => counts(r) && r.allocation === null)
   const issue = issueOf(order, lines, unclear)
-  const after: OrderRow = { ...order, ...issue, state: evaluation.state, amountRefunded: refundedTotal(refunds) }
+  const evaluated: OrderRow = { ...order, ...issue, state: evaluation.state, amountRefunded: refundedTotal(refunds) }
+  const after = await writeReceipts(tx, ctx, evaluated, lines)
   if (JSON.stringify(after, bigintText) !== JSON.stringify(before, bigintText)) await saveOrder(tx, after)
   await record(tx, ctx, changes(before, after))
-  const moved = await setEntitlements(
-    tx,
-    ctx,
-    after.personId === null ? [] : desiredOf(after, after.personId, lines, evaluation.access),
-  )
+  const moved = await setEntitlements(tx, ctx, desiredOf(after, assigned, lines, evaluation.access))
   const accounts = moved.length > 0 || after.personId === null ? moved : await dueAccounts(tx, after.personId)
   return { outcome: 'settled', orderId: order.id, accounts }
 }
@@ -56,7 +54,8 @@ function issueOf(order: OrderRow, lines: readonly LineRow[], refundUnclear: bool
       issue: 'price_unknown',
       issueDetail: unknown.map((l) => l.priceId ?? l.description).join(', ') || 'no lines',
     }
-  if (order.personId === null) return { issue: 'no_email', issueDetail: null }
+  // Without a person but with an address or a claim to come the seat waits for its learner; that is no question.
+  if (order.personId === null && order.email === null) return { issue: 'no_email', issueDetail: null }
   if (refundUnclear)
     return { issue: 'refund_unattributed', issueDetail: 'A partial refund could be for several lines.' }
   return order.issue === 'metadata_mismatch'
@@ -91,24 +90,27 @@ function changes(before: OrderRow, after: OrderRow): TimelineEntry[] {
 /** What each line gives, as reasons for access. A line that never gave anything leaves no trace. */
 function desiredOf(
   order: OrderRow,
-  personId: string,
+  assigned: OrderAggregate['assigned'],
   lines: readonly LineRow[],
   access: Readonly<Record<string, LineAccess>>,
 ): Desired[] {
   return lines.flatMap((line) => {
     const given = access[line.id]
     if (given === undefined || given.kind === 'none') return []
-    return [...new Set(line.courseIds ?? [])].map(
-      (courseId): Desired => ({
-        source: order.subscriptionId === null ? 'order_line' : 'subscription',
-        sourceId: line.id,
-        orderId: order.id,
-        personId,
-        courseId,
-        access: given.kind,
-        endsAt: given.kind === 'ended' ? given.at : given.endsAt,
-        reason: given.kind === 'live' ? `Bought: ${line.description}` : given.reason,
-      }),
+    const people = [order.personId, ...assigned.filter((a) => a.lineId === line.id).map((a) => a.personId)]
+    return [...new Set(people.filter((p) => p !== null))].flatMap((personId) =>
+      [...new Set(line.courseIds ?? [])].map(
+        (courseId): Desired => ({
+          source: order.subscriptionId === null ? 'order_line' : 'subscription',
+          sourceId: line.id,
+          orderId: order.id,
+          personId,
+          courseId,
+          access: given.kind,
+          endsAt: given.kind === 'ended' ? given.at : given.endsAt,
+          reason: given.kind === 'live' ? `Bought: ${line.description}` : given.reason,
+        }),
+      ),
     )
   })
 }

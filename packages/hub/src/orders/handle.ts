@@ -9,8 +9,8 @@ import { apply } from '#entitlements/apply.ts'
 import { applyJob } from '#entitlements/store.ts'
 import type { Handled, StoredEvent } from '#events/process.ts'
 import { record } from '#events/timeline.ts'
-import { orderIdKey, settle } from './settle.ts'
-import type { Settled, Telling } from './telling.ts'
+import { settle } from './settle.ts'
+import { orderIdKey, type Settled, type Telling } from './telling.ts'
 
 // An order may be some seconds behind its first event, or, when its own event was lost, until the next sweep.
 const unmatchedWaitsMs = [2 * second, 10 * second, minute, 5 * minute, 20 * minute, hour, 3 * hour, 12 * hour]

@@ -14,7 +14,7 @@ import { settleCheckout } from './checkout.ts'
 import { reevaluate } from './evaluate.ts'
 import { applyPayment, savePaymentParts, takeDispute, takeRefund, takeSubscription } from './parts.ts'
 import { findOrder, saveInvoice, subscriptionOf } from './store.ts'
-import type { Settled, Telling } from './telling.ts'
+import { orderIdKey, type Settled, type Telling } from './telling.ts'
 
 /**
  * Brings one order to what the provider says, in the caller's transaction: order, refunds, disputes, subscription,
@@ -38,8 +38,6 @@ export async function settle(tx: Tx, ctx: Ctx, truth: PaymentTruth, telling: Tel
   }
 }
 
-/** The metadata key by which a payment names our own order. */
-export const orderIdKey = 'hub_order_id'
 const unmatched = (why: string): Settled => ({ outcome: 'unmatched', why })
 
 async function settlePayment(tx: Tx, ctx: Ctx, payment: PaymentFacts, telling: Telling): Promise<Settled> {

@@ -17,13 +17,37 @@ export type OrderRow = {
   readonly toldAt: Instant | null
   readonly issue: string | null
   readonly issueDetail: string | null
+  /** The learner, once known: prepared for the paid mailbox, or whoever claimed it. */
   readonly personId: string | null
+  /** The signed-in person who began it. */
+  readonly buyerId: string | null
+  /** The paid mailbox. */
   readonly email: string | null
+  /** The mailbox the seat is for, when it is another. */
+  readonly learnerEmail: string | null
+  readonly gift: Gift | null
+  readonly customerId: string | null
+  readonly claimedAt: Instant | null
+  readonly claimedBy: string | null
+  readonly mailboxOnly: boolean
+  readonly receiptAt: Instant | null
   readonly currency: string | null
   readonly amount: bigint
   readonly amountRefunded: bigint
   readonly paidAt: Instant | null
   readonly metadata: Readonly<Record<string, string>>
+}
+
+/** Bought for somebody else. Without an address the buyer passes the link on. */
+export type Gift = {
+  readonly email: string | null
+  /** The recipient's name. */
+  readonly name: string | null
+  /** The giver's, as they want to be named. */
+  readonly from: string | null
+  readonly message: string | null
+  /** Not before this moment. */
+  readonly sendAt: Instant | null
 }
 
 export type OrderKeys = {
@@ -39,8 +63,9 @@ export const findOrder = (tx: Tx, keys: OrderKeys) =>
   tx.maybeOne<OrderRow>(sql('order_find')`
     select id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
       subscription_id as "subscriptionId", charge_id as "chargeId", state, form_state as "formState", told_at as "toldAt", issue,
-      issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
-      paid_at as "paidAt", metadata
+      issue_detail as "issueDetail", person_id as "personId", buyer_id as "buyerId", email, learner_email as "learnerEmail", gift,
+      customer_id as "customerId", claimed_at as "claimedAt", claimed_by as "claimedBy", mailbox_only as "mailboxOnly",
+      receipt_at as "receiptAt", currency, amount, amount_refunded as "amountRefunded", paid_at as "paidAt", metadata
     from "order"
     where id = coalesce(
       (select id from "order" where connection_id = ${keys.connectionId} and checkout_id = ${keys.checkoutId ?? null}),
@@ -50,6 +75,14 @@ export const findOrder = (tx: Tx, keys: OrderKeys) =>
         where i.connection_id = ${keys.connectionId} and i.payment_id = ${keys.paymentId ?? null} limit 1),
       (select id from "order" where connection_id = ${keys.connectionId} and subscription_id = ${keys.subscriptionId ?? null}))
     for update`)
+
+/** The same by our own id alone; null for one of another organization. */
+export const findOrderById = async (tx: Tx, id: string): Promise<OrderRow | null> => {
+  const at = await tx.maybeOne<{ connectionId: string }>(
+    sql('order_connection')`select connection_id as "connectionId" from "order" where id = ${id}`,
+  )
+  return at === null ? null : findOrder(tx, { connectionId: at.connectionId, id })
+}
 
 /** Inserts an order; null when another transaction was quicker: then it is there to be found. */
 export const insertOrder = (
@@ -71,8 +104,9 @@ export const insertOrder = (
     on conflict do nothing
     returning id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
       subscription_id as "subscriptionId", charge_id as "chargeId", state, form_state as "formState", told_at as "toldAt", issue,
-      issue_detail as "issueDetail", person_id as "personId", email, currency, amount, amount_refunded as "amountRefunded",
-      paid_at as "paidAt", metadata`)
+      issue_detail as "issueDetail", person_id as "personId", buyer_id as "buyerId", email, learner_email as "learnerEmail", gift,
+      customer_id as "customerId", claimed_at as "claimedAt", claimed_by as "claimedBy", mailbox_only as "mailboxOnly",
+      receipt_at as "receiptAt", currency, amount, amount_refunded as "amountRefunded", paid_at as "paidAt", metadata`)
 
 /** Writes an order as it now is. */
 export const saveOrder = (tx: Tx, order: OrderRow) =>
@@ -80,6 +114,8 @@ export const saveOrder = (tx: Tx, order: OrderRow) =>
     update "order" set checkout_id = ${order.checkoutId}, payment_id = ${order.paymentId}, subscription_id = ${order.subscriptionId}, charge_id = ${order.chargeId},
       state = ${order.state}, form_state = ${order.formState}, told_at = ${ts(order.toldAt)}, issue = ${order.issue},
       issue_detail = ${order.issueDetail}, person_id = ${order.personId}, email = ${order.email}, currency = ${order.currency},
+      learner_email = ${order.learnerEmail}, customer_id = ${order.customerId}, claimed_at = ${ts(order.claimedAt)},
+      claimed_by = ${order.claimedBy}, mailbox_only = ${order.mailboxOnly}, receipt_at = ${ts(order.receiptAt)},
       amount = ${order.amount}, amount_refunded = ${order.amountRefunded}, paid_at = ${ts(order.paidAt)},
       metadata = ${json(order.metadata)}, revision = revision + 1, updated_at = ${ts(tx.now)}
     where id = ${order.id}`)
@@ -235,6 +271,8 @@ export const saveInvoice = (
 /** Everything an order is judged by, as one statement sees it. */
 export type OrderAggregate = {
   readonly lines: readonly LineRow[]
+  /** Further seats of a line that were given to somebody. */
+  readonly assigned: readonly { readonly lineId: string; readonly personId: string }[]
   readonly refunds: readonly RefundRow[]
   readonly disputes: readonly DisputeRow[]
   readonly subscription: (SubscriptionRow & SubscriptionFacts) | null
@@ -265,6 +303,7 @@ const withPeriods = (s: SubscriptionJson): SubscriptionRow & SubscriptionFacts =
 export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggregate> {
   const row = await tx.one<{
     lines: LineJson[] | null
+    assigned: OrderAggregate['assigned'] | null
     refunds: RefundJson[] | null
     disputes: DisputeRow[] | null
     subscription: SubscriptionJson | null
@@ -275,6 +314,8 @@ export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggr
           'priceId', l.price_external_id, 'productVersionId', l.product_version_id, 'courseIds', v.course_ids,
           'quantity', l.quantity, 'amount', l.amount::text, 'tax', l.tax::text) order by l.id)
         from order_line l left join product_version v on v.id = l.product_version_id where l.order_id = o.id) as lines,
+      (select jsonb_agg(jsonb_build_object('lineId', a.line_id, 'personId', a.person_id) order by a.id)
+        from seat_assignment a where a.order_id = o.id) as assigned,
       (select jsonb_agg(jsonb_build_object('id', r.id, 'externalId', r.external_id, 'paymentId', r.payment_id, 'amount', r.amount::text, 'state', r.state,
           'allocation', r.allocation) order by r.created_at, r.external_id)
         from refund r where r.order_id = o.id) as refunds,
@@ -292,6 +333,7 @@ export async function orderAggregate(tx: Tx, orderId: string): Promise<OrderAggr
     from "order" o where o.id = ${orderId}`)
   return {
     lines: (row.lines ?? []).map((l) => ({ ...l, amount: BigInt(l.amount), tax: BigInt(l.tax) })),
+    assigned: row.assigned ?? [],
     refunds: (row.refunds ?? []).map(refundOf),
     disputes: row.disputes ?? [],
     subscription: row.subscription === null ? null : withPeriods(row.subscription),

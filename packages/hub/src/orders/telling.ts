@@ -14,3 +14,6 @@ export type Settled =
   | { readonly outcome: 'settled'; readonly orderId: string; readonly accounts: readonly string[] }
   /** Nothing here belongs to this yet; the event waits and is tried again. */
   | { readonly outcome: 'unmatched'; readonly why: string }
+
+/** The metadata key by which a payment names our own order. */
+export const orderIdKey = 'hub_order_id'
