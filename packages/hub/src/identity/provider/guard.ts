@@ -41,6 +41,8 @@ export function mayChangeSignIn(state: ChangeState, now: Instant): boolean {
   return !state.hasFactor && isFresh(state.mailboxProvenAt, now, freshProofMs)
 }
 
+const signInFirst = () => new APIError('UNAUTHORIZED', { code: 'unauthenticated', message: 'Sign in first.' })
+
 const refuse = (code: string, message: string) => new APIError('FORBIDDEN', { code, message })
 
 // The library answers with its own kind of error only.
@@ -60,7 +62,7 @@ export const guardPlugin = (deps: ProviderDeps) =>
           matcher: (ctx) => needsProof.has(ctx.path ?? ''),
           handler: createAuthMiddleware(async (ctx) => {
             const found = await getSessionFromCtx(ctx)
-            if (found === null) throw new APIError('UNAUTHORIZED')
+            if (found === null) throw signInFirst()
             const passkeys = await ctx.context.adapter.count({
               model: 'passkey',
               where: [{ field: 'userId', value: found.user.id }],
@@ -81,7 +83,7 @@ export const guardPlugin = (deps: ProviderDeps) =>
           handler: createAuthMiddleware(async (ctx) => {
             // Without a session these routes would finish the library's own two-step sign-in, which we do not start.
             const found = await getSessionFromCtx(ctx)
-            if (found === null) throw new APIError('UNAUTHORIZED')
+            if (found === null) throw signInFirst()
             await countFactor(deps, found.user.id)
           }),
         },
@@ -126,7 +128,7 @@ export const guardPlugin = (deps: ProviderDeps) =>
         { method: 'POST', body: z.object({ oauth_query: z.string() }) },
         async (ctx) => {
           const found = await getSessionFromCtx(ctx)
-          if (found === null) throw new APIError('UNAUTHORIZED')
+          if (found === null) throw signInFirst()
           const query = new URLSearchParams(ctx.body.oauth_query)
           // The library takes `prompt=login` as answered from here on, so it must have been: by a session made since.
           const asked = Number(query.get('ba_iat'))

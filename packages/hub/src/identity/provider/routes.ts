@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthHome } from './auth.ts'
 import { bodyBytesMax, crossOriginPaths, forward } from './bridge.ts'
+import { passwordRoutes } from './password-routes.ts'
 
 type Wildcard = { Params: { '*': string } }
 
@@ -11,6 +12,7 @@ export const providerRoutes =
     fastify.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyBytesMax }, (_, body, done) =>
       done(null, body),
     )
+    passwordRoutes(fastify, home)
     fastify.route<Wildcard>({
       method: ['GET', 'POST'],
       url: '/auth/*',
