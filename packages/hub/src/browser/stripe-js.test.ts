@@ -155,6 +155,33 @@ test('A code is applied and removed with its sums; a direct debit is complete an
   await page.context().close()
 })
 
+test('A whole billing address moves the tax of the session', async () => {
+  shop.stage.sim.setTaxRate('DE', 19)
+  const page = await shop.visit()
+  const { secret } = await shop.open('elements', { automaticTax: true, email: 'ada@example.com' })
+  await run(
+    page,
+    `globalThis.sdk = stripe.initCheckoutElementsSdk({ clientSecret: secret })
+     const element = sdk.createBillingAddressElement()
+     await new Promise((resolve) => { element.on('ready', resolve); element.mount('#here') })
+     globalThis.located = new Promise((resolve) => sdk.on('change', (session) =>
+       session.tax.status === 'ready' && resolve(session.total.total.amount)))`,
+    secret,
+  )
+  const frame = page.frameLocator('iframe[title="Secure address input frame"]')
+  for (const [label, text] of Object.entries({
+    'Full name': 'Ada',
+    Address: 'Am Markt 1',
+    'Postal code': '10115',
+    City: 'Berlin',
+  }))
+    await frame.getByLabel(label).fill(text)
+  await frame.getByLabel('Country').selectOption('DE')
+  assert.equal(await page.evaluate('located'), '$116.62')
+  await assertReadable(page, '/address.html')
+  await page.context().close()
+})
+
 test('The embedded page takes country, code and card, asks the bank, and sends the buyer back', async () => {
   shop.stage.sim.setTaxRate('DE', 19)
   shop.stage.sim.addPromotion({ code: 'TEN', percentOff: 10 })

@@ -109,6 +109,13 @@ const allRoutes = (world: World, state: ApiState, outbox: Outbox): SimRoute[] =>
   ...browserApi(world),
 ]
 
+function forget(world: World, state: ApiState, outbox: Outbox): void {
+  emptyWorld(world)
+  outbox.clear()
+  state.answers.clear()
+  state.failAfterWork = 0
+}
+
 /** Everything for GET /_sim/state: the truth, and the objects themselves. */
 const stateOf = (world: World, outbox: Outbox) => ({
   truth: truthOf(world),
@@ -157,12 +164,7 @@ export async function startStripeSimulator(options: StripeSimulatorOptions): Pro
       guard: (request) => authenticate(request, options.secretKey ?? null),
       notFound: unknownUrl,
       state: () => wireForm(stateOf(world, outbox)),
-      reset: () => {
-        emptyWorld(world)
-        outbox.clear()
-        state.answers.clear()
-        state.failAfterWork = 0
-      },
+      reset: () => forget(world, state, outbox),
     },
     options.port ?? 0,
   )

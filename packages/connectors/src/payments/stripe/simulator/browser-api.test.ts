@@ -75,7 +75,7 @@ test('The script stands where the loader of today and of before asks, is a class
 })
 
 test('Frames are whole, have a policy of their own, and hold no inline script or handler', async () => {
-  for (const name of ['controller', 'payment', 'embedded', 'challenge']) {
+  for (const name of ['controller', 'payment', 'address', 'embedded', 'challenge']) {
     const { status, headers, body } = await send('GET', `/stripe-js/${name}.html`)
     const text = body.toString()
     assert.equal(status, 200)

@@ -9,6 +9,7 @@ const read = (name: string): string => readFileSync(new URL(`./browser/${name}`,
 /** Stripe.js is a classic script; ours is written in modules. In this order each finds what it uses. */
 const scriptParts = ['guards.js', 'frames.js', 'elements.js', 'embedded.js', 'stripe.js']
 const frameModules = [
+  'address.js',
   'challenge.js',
   'channel.js',
   'card.js',

@@ -68,6 +68,16 @@ const embedded = `<main id="page"><h1 class="note">Test mode</h1>
 <button id="pay" type="submit">Pay</button></form></main>
 <p id="done" role="status" hidden>Thank you. Your payment is on its way to the shop.</p>`
 
+const address = `<form id="fields" novalidate>
+${field({ name: 'name', label: 'Full name', hint: 'First and last name', more: 'autocomplete="billing name"' })}
+<div class="field"><label for="country">Country or region</label>
+<select id="country" name="country" autocomplete="billing country"><option value="">Choose</option>${countryOptions}</select></div>
+${field({ name: 'line1', label: 'Address', hint: 'Street and number', more: 'autocomplete="billing address-line1"' })}
+<div class="pair">
+${field({ name: 'postal_code', label: 'Postal code', hint: '12345', more: 'autocomplete="billing postal-code"' })}
+${field({ name: 'city', label: 'City', hint: 'City', more: 'autocomplete="billing address-level2"' })}
+</div></form>`
+
 const challenge = `<dialog aria-labelledby="question"><h1 id="question">3-D Secure: is this you?</h1>
 <p>Your bank wants to be sure that you make this payment. This is a simulated bank.</p>
 <div class="buttons"><button id="complete" type="button">Complete</button>
@@ -77,6 +87,7 @@ const challenge = `<dialog aria-labelledby="question"><h1 id="question">3-D Secu
 export const frameHtml: Readonly<Record<string, string>> = {
   controller: shell('Stripe controller', 'controller', ''),
   payment: shell('Payment details', 'payment', `<form id="fields" novalidate>${fields}</form>`, 'day'),
+  address: shell('Billing address', 'address', address, 'day'),
   embedded: shell('Checkout', 'embedded-page', embedded),
   challenge: shell('3-D Secure', 'challenge', challenge, 'auto', 'challenge'),
 }

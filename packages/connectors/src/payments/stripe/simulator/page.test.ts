@@ -8,7 +8,7 @@ before(async () => {
 })
 after(() => stage.close())
 
-async function open(name = 'Course'): Promise<{ id: string; url: string }> {
+async function open(name = 'Course', more: object = {}): Promise<{ id: string; url: string }> {
   const price = stage.sim.addPrice({ name, amount: 4900 })
   const created = value(
     await stage.stripe.createCheckout({
@@ -20,6 +20,7 @@ async function open(name = 'Course'): Promise<{ id: string; url: string }> {
       email: 'ada@example.com',
       metadata: {},
       idempotencyKey: `page ${name}`,
+      ...more,
     }),
   )
   return { id: created.externalId, url: created.url ?? '' }
@@ -69,4 +70,23 @@ test('Names from elsewhere are shown as text', async () => {
   const shown = await browse(url)
   assert.ok(!shown.text.includes('<script>'))
   assert.ok(shown.text.includes('&lt;script&gt;'))
+})
+
+test('The page asks for country and code where the session does, and charges what follows', async () => {
+  stage.sim.setTaxRate('DE', 19)
+  stage.sim.addPromotion({ code: 'HALF', percentOff: 50 })
+  const plain = await open('Plain')
+  assert.ok(!/name="country"|name="code"/.test((await browse(plain.url)).text))
+  const { id, url } = await open('Taxed', { automaticTax: true, allowPromotionCodes: true })
+  assert.match((await browse(url)).text, /name="country"[\s\S]*name="code"/)
+  const buyer = { email: 'ada@example.com', name: 'Ada', card: '4242424242424242', country: 'DE' }
+  const wrong = await browse(url, { ...buyer, code: 'NOPE' })
+  assert.equal(wrong.status, 200)
+  assert.ok(wrong.text.includes('This promotion code is invalid.'))
+  assert.equal((await browse(url, { ...buyer, code: 'half' })).status, 303)
+  const session = stage.sim.session(id)
+  assert.deepEqual(
+    [session?.amount_total, session?.total_details?.amount_discount, session?.total_details?.amount_tax],
+    [2916, 2450, 466],
+  )
 })

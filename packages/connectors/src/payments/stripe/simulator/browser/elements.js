@@ -15,42 +15,60 @@ function createListeners() {
   }
 }
 
-/** The Payment Element: a frame with the fields. `whenLoaded` is the session's answer, which may refuse. */
-function createPaymentElement({ stripe, appearance, options, whenLoaded }) {
+const kinds = {
+  payment: { page: 'payment', title: 'Secure payment input frame', elementType: 'payment' },
+  billing: { page: 'address', title: 'Secure address input frame', elementType: 'address' },
+}
+
+/** The listener side of an element, chainable as Stripe's. */
+function chained(element, listeners) {
+  const chain = (work) => (name, handler) => {
+    work(name, handler)
+    return element
+  }
+  const once = (name, handler) => {
+    const first = (detail) => {
+      listeners.off(name, first)
+      handler(detail)
+    }
+    listeners.on(name, first)
+  }
+  return { on: chain(listeners.on), off: chain(listeners.off), once: chain(once) }
+}
+
+/** An element: a frame with fields. `whenLoaded` is the session's answer, which may refuse; `heard` sees its events. */
+function createElement(kind, { stripe, appearance, greeting = {}, whenLoaded, heard = () => undefined }) {
+  const { page, title, elementType } = kinds[kind]
   const listeners = createListeners()
   let frame = null
   let isDestroyed = false
+  const emit = (event, detail) => listeners.emit(event, { elementType, ...detail })
   const hear = (event, detail) => {
+    heard(event, detail)
     if (event === 'height') frame.element.style.height = `${detail}px`
-    else if (event === 'ready')
-      whenLoaded().then((loaded) => loaded.type === 'success' && listeners.emit('ready', { elementType: 'payment' }))
-    else listeners.emit(event, { elementType: 'payment', ...detail })
+    else if (event === 'ready') whenLoaded().then((loaded) => loaded.type === 'success' && emit('ready', {}))
+    else emit(event, detail)
   }
   const unmount = () => {
     frame?.remove()
     frame = null
   }
+  const mount = (where) => {
+    const node = targetOf(where)
+    if (isDestroyed) throw new IntegrationError('This Element has been destroyed and cannot be mounted again.')
+    if (frame !== null) throw new IntegrationError('This Element is mounted already. Unmount it first.')
+    const greet = () => ({ key: stripe.key, appearance: appearance.current, ...greeting })
+    frame = createFrame(stripe.home, page, { title, greet, onEvent: hear })
+    place(frame, node)
+    whenLoaded().then((loaded) => {
+      if (loaded.type === 'success') return
+      unmount()
+      emit('loaderror', { error: { type: 'invalid_request_error', message: loaded.error.message } })
+    })
+  }
   const tell = (method) => () => void frame?.call(method)
   const element = {
-    mount: (where) => {
-      const node = targetOf(where)
-      if (isDestroyed) throw new IntegrationError('This Element has been destroyed and cannot be mounted again.')
-      if (frame !== null) throw new IntegrationError('This Element is mounted already. Unmount it first.')
-      frame = createFrame(stripe.home, 'payment', {
-        title: 'Secure payment input frame',
-        greet: () => ({ key: stripe.key, appearance: appearance.current, readOnly: options.readOnly === true }),
-        onEvent: hear,
-      })
-      place(frame, node)
-      whenLoaded().then((loaded) => {
-        if (loaded.type === 'success') return
-        unmount()
-        listeners.emit('loaderror', {
-          elementType: 'payment',
-          error: { type: 'invalid_request_error', message: loaded.error.message },
-        })
-      })
-    },
+    mount,
     unmount,
     destroy: () => {
       unmount()
@@ -61,23 +79,8 @@ function createPaymentElement({ stripe, appearance, options, whenLoaded }) {
     clear: tell('clear'),
     collapse: () => undefined,
     update: () => undefined,
-    on: (name, handler) => {
-      listeners.on(name, handler)
-      return element
-    },
-    once: (name, handler) => {
-      const once = (detail) => {
-        listeners.off(name, once)
-        handler(detail)
-      }
-      listeners.on(name, once)
-      return element
-    },
-    off: (name, handler) => {
-      listeners.off(name, handler)
-      return element
-    },
   }
+  Object.assign(element, chained(element, listeners))
   return { element, frame: () => frame, isDestroyed: () => isDestroyed }
 }
 
@@ -122,9 +125,13 @@ function leave(result, { redirect = 'always', returnUrl }) {
   if (typeof to === 'string') location.assign(to)
 }
 
+/** Nothing to pay now or later: then no details are asked for. A trial costs nothing now and wants a card. */
+const isFree = (session) =>
+  session?.total.total.minorUnitsAmount === 0 && session.lineItems.every((line) => line.recurring === null)
+
 function createConfirm(stripe, clientSecret, state, payment) {
   const send = async (greeting) => {
-    if (state.session()?.total.total.minorUnitsAmount === 0) return state.ask('confirm', greeting)
+    if (isFree(state.session())) return state.ask('confirm', greeting)
     const frame = payment()?.frame() ?? null
     if (frame === null) return refused('No Payment Element is mounted: mount one before calling confirm().')
     return frame.call('confirm', { ...greeting, clientSecret: await clientSecret })
@@ -173,7 +180,7 @@ function actionsOf(stripe, clientSecret, state, payment) {
   }
 }
 
-const otherElements = ['BillingAddress', 'ShippingAddress', 'ExpressCheckout', 'CurrencySelector', 'TaxId']
+const otherElements = ['ShippingAddress', 'ExpressCheckout', 'CurrencySelector', 'TaxId']
 const laterElements = ['ContactDetails', 'Terms', 'LinkSignup']
 
 /** Elements this fake has not: asking for one is a mistake to see at once. */
@@ -199,8 +206,17 @@ export function initCheckoutElementsSdk(stripe, options) {
   const appearance = { current: options.elementsOptions?.appearance ?? {} }
   const listeners = createListeners()
   const state = createState(stripe, clientSecret, listeners)
-  let payment = null
-  const current = () => (payment === null || payment.isDestroyed() ? null : payment)
+  const made = {}
+  const current = (kind) => (made[kind] === undefined || made[kind].isDestroyed() ? null : made[kind])
+  const create = (kind, more) => {
+    if (current(kind) !== null) throw new IntegrationError(`Can only create one Element of type ${kind}.`)
+    made[kind] = createElement(kind, { stripe, appearance, whenLoaded: state.load, ...more })
+    return made[kind].element
+  }
+  // A whole address moves the tax; the session tells its listeners.
+  const located = (event, detail) => {
+    if (event === 'change' && detail.complete) void state.ask('update', { billingAddress: detail.value })
+  }
   return {
     ...missingElements(),
     on: (name, handler) => listeners.on(name, handler),
@@ -210,18 +226,16 @@ export function initCheckoutElementsSdk(stripe, options) {
       const { email, billingAddress } = options.defaultValues ?? {}
       if (email !== undefined || billingAddress !== undefined)
         await state.ask('update', { ...(email ? { email } : {}), ...(billingAddress ? { billingAddress } : {}) })
-      return { type: 'success', actions: actionsOf(stripe, clientSecret, state, current) }
+      return { type: 'success', actions: actionsOf(stripe, clientSecret, state, () => current('payment')) }
     },
     changeAppearance: (next) => {
       appearance.current = next
-      void current()?.frame()?.call('appearance', next)
+      for (const kind of Object.keys(kinds)) void current(kind)?.frame()?.call('appearance', next)
     },
     loadFonts: () => undefined,
-    getPaymentElement: () => current()?.element ?? null,
-    createPaymentElement: (elementOptions = {}) => {
-      if (current() !== null) throw new IntegrationError('Can only create one Element of type payment.')
-      payment = createPaymentElement({ stripe, appearance, options: elementOptions, whenLoaded: state.load })
-      return payment.element
-    },
+    getPaymentElement: () => current('payment')?.element ?? null,
+    getBillingAddressElement: () => current('billing')?.element ?? null,
+    createPaymentElement: (asked = {}) => create('payment', { greeting: { readOnly: asked.readOnly === true } }),
+    createBillingAddressElement: () => create('billing', { heard: located }),
   }
 }
