@@ -2,7 +2,6 @@ import { systemClock } from '@bursar/kit/clock.ts'
 import { createGuard, createHttp, type HttpClient } from '@bursar/kit/http.ts'
 import { createIds } from '@bursar/kit/ids.ts'
 import { secureRandom } from '@bursar/kit/random.ts'
-import type { FastifyInstance } from 'fastify'
 import type { App, Log, Secrets } from '#action/context.ts'
 import { defineActions, type Registry } from '#action/define.ts'
 import { paymentEndpoint } from '#catalog/endpoints.ts'
@@ -16,7 +15,10 @@ import { mailerOf } from '#mail/smtp.ts'
 import { createServer, type Server } from '#surfaces/server.ts'
 import { allActions } from './actions.ts'
 import type { Config } from './config.ts'
-import { launchRoutes } from './launch-routes.ts'
+import type { Demo } from './demo.ts'
+import { doorRoutes } from './door.ts'
+import type { Identity } from './identity.ts'
+import { mailboxRoutes } from './mailbox-page.ts'
 import { tasksOf } from './tasks.ts'
 
 export type Parts = {
@@ -92,11 +94,12 @@ async function isReady(app: App): Promise<boolean> {
   }
 }
 
-/** The HTTP side: actions, webhooks, launch pages and whatever else is given. */
+/** The HTTP side: actions, webhooks, sign-in, checkout, pages and whatever else is given. */
 export async function buildDoor(
   app: App,
-  extra: readonly ((fastify: FastifyInstance) => void | Promise<void>)[],
+  parts: { readonly registry: Registry; readonly identity: Identity; readonly demo: Demo | null },
 ): Promise<Door> {
+  const { registry, identity, demo } = parts
   const intake = createIntake(app)
   const webhooks = webhookRoutes({
     app,
@@ -106,14 +109,15 @@ export async function buildDoor(
   let retired = false
   const ready = async () => !retired && (await isReady(app))
   const server = await createServer(app, {
-    registry: buildRegistry(),
+    registry,
     ready,
+    callers: identity.callers,
     routes: [
       async (fastify) => {
         await fastify.register(webhooks)
       },
-      (fastify) => launchRoutes(fastify, app),
-      ...extra,
+      ...doorRoutes(app, { registry, identity, stripeJs: () => demo?.stripeJs ?? null }),
+      ...(demo === null ? [] : [demo.routes, mailboxRoutes(app)]),
     ],
   })
   const retire = () => {

@@ -16,6 +16,8 @@ import { type Seed, seedSchema } from './seed.ts'
 export type Demo = {
   readonly seed: Seed
   readonly stripeUrl: string
+  /** Where the simulator serves its Stripe.js. */
+  readonly stripeJs: string
   readonly schoolUrl: string
   /** Somebody else's website that shows the checkout. */
   readonly shopUrl: string
@@ -80,6 +82,7 @@ async function open(folder: string, log: Log, release: () => Promise<void>): Pro
   return {
     seed: seedOf({ stripe, school, shop }, onSale),
     stripeUrl: stripe.url,
+    stripeJs: `${stripe.url}/v3/stripe.js`,
     schoolUrl: school.url,
     shopUrl: shop.url,
     routes: (fastify) => sandboxRoutes(fastify, { stripe, school, shop, onSale, secretKey: stripeKey }),
@@ -101,7 +104,7 @@ async function startSimulators(http: ReturnType<typeof createHttp>, memory: Demo
   const parts = { clock: systemClock, random: secureRandom, http }
   const school = await onPort(memory?.ports.school, (port) => startLearnWorldsSimulator({ ...parts, port }))
   const stripe = await onPort(memory?.ports.stripe, (port) =>
-    startStripeSimulator({ ...parts, port, secretKey: stripeKey, delivery: 'auto' }),
+    startStripeSimulator({ ...parts, port, secretKey: stripeKey, publishableKey, delivery: 'auto' }),
   )
   const shop = await onPort(memory?.ports.shop, (port) => startDemoShop(parts, port))
   return { stripe, school, shop }
@@ -142,6 +145,7 @@ const seedOf = ({ stripe, school, shop }: Simulators, onSale: readonly OnSale[])
       {
         name: 'Harbour School',
         slug: demoSlug,
+        guestAccess: true,
         origins: [shop.url],
         schools: [
           {

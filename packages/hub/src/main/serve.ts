@@ -7,12 +7,12 @@ import { startEmbedded } from '#db/embedded.ts'
 import { migrate } from '#db/migrate.ts'
 import { preparePayloadDays } from '#events/retention.ts'
 import { mailRoute } from '#mail/port.ts'
-import { buildApp, buildDoor, buildWorker } from './build.ts'
+import { buildApp, buildDoor, buildRegistry, buildWorker } from './build.ts'
 import type { Config } from './config.ts'
 import { type Demo, startDemo } from './demo.ts'
+import { buildIdentity, signInSecret } from './identity.ts'
 import { checkKey, masterKey, secretsOf, writeRunFile } from './installation.ts'
 import { createLog } from './log.ts'
-import { mailboxRoutes } from './mailbox-page.ts'
 import { prepareSchedules } from './schedules.ts'
 import { applySeed, readSeed, type Seed, seedFromEnvironment, seedOrigins } from './seed.ts'
 
@@ -71,7 +71,8 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   const databaseUrl = config.databaseUrl ?? (await embedded(folder, log, closers))
   await migrate(databaseUrl)
   const seed = config.seed === null ? seedFromEnvironment(config) : await readSeed(config.seed)
-  const secrets = secretsOf(await masterKey(config.secret, folder))
+  const key = await masterKey(config.secret, folder)
+  const secrets = secretsOf(key)
   const node = `${hostname()}-${process.pid}`
   const demo = config.demo && config.role !== 'worker' ? await startDemo(folder, log) : null
   if (demo !== null) closers.add('simulators', demo.stop)
@@ -99,7 +100,10 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
     log.warn('no mail can be sent: BURSAR_SMTP_URL is not set. Codes, receipts and notices wait; nothing is lost.')
   await checkKey(app)
   await prepare(app, seed, demo)
-  const listening = await listen(config, app, demo, closers)
+  const registry = buildRegistry()
+  const identity = buildIdentity(app, { databaseUrl, secret: signInSecret(key), scopes: registry.scopes })
+  closers.add('identity provider', () => identity.close())
+  const listening = await listen(config, app, { registry, identity, demo }, closers)
   if (listening !== null) reachedAt = config.publicUrl ?? listening.url
   if (config.role !== 'web') {
     const worker = await buildWorker(app, databaseUrl, config)
@@ -133,9 +137,14 @@ const addressOf = (config: Config): string =>
 
 type Listening = { readonly url: string; retire(): void }
 
-async function listen(config: Config, app: App, demo: Demo | null, closers: Closers): Promise<Listening | null> {
+async function listen(
+  config: Config,
+  app: App,
+  parts: Parameters<typeof buildDoor>[1],
+  closers: Closers,
+): Promise<Listening | null> {
   if (config.role === 'worker' && config.port === null) return null
-  const door = await buildDoor(app, demo === null ? [] : [demo.routes, mailboxRoutes(app)])
+  const door = await buildDoor(app, parts)
   // The intake outlives the door: what was accepted is written before the pools close.
   closers.add('intake', () => door.intake.drain())
   closers.add('HTTP', () => door.server.stop())

@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import type { App } from '#action/context.ts'
+import type { Registry } from '#action/define.ts'
+import { originsOf } from '#identity/origins.ts'
+import { assetRoutes } from '#pages/assets.ts'
+import { frameRoutes } from '#pages/frame.ts'
+import { launchRoutes } from '#pages/launch/routes.ts'
+import { signInRoutes } from '#surfaces/sign-in-routes.ts'
+import type { Identity } from './identity.ts'
+
+export type DoorParts = {
+  readonly registry: Registry
+  readonly identity: Identity
+  /** Where another Stripe.js than Stripe's own lies: the demo's simulator; null in earnest. */
+  readonly stripeJs: () => string | null
+}
+
+type Routes = (fastify: FastifyInstance) => void | Promise<void>
+
+/** Every route besides actions and webhooks, each group in a scope of its own. */
+export function doorRoutes(app: App, { identity, stripeJs }: DoorParts): readonly Routes[] {
+  const { provider, issuers, sources, door } = identity
+  return [
+    provider.handler,
+    (fastify) => issuers.routes(fastify),
+    (fastify) => signInRoutes(fastify, door),
+    (fastify) => assetRoutes(fastify),
+    (fastify) => frameRoutes(fastify, { originsOf: (slug) => originsOf(app, slug), stripeJs }),
+    (fastify) => launchRoutes(fastify, { app, sources }),
+  ]
+}
