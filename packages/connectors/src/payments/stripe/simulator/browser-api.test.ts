@@ -219,3 +219,11 @@ test('An expired session opens and says so; nothing can be paid', async () => {
   const late = await ask('confirm', { clientSecret, method: card('4242424242424242') })
   assert.match(late.error?.message ?? '', /is expired/)
 })
+
+test('An order that a code makes free needs no details and makes no payment', async () => {
+  stage.sim.addPromotion({ code: 'GIFT', percentOff: 100 })
+  const { id, clientSecret } = await open({ email: 'ada@example.com', promotionCode: 'gift' })
+  const done = await ask('confirm', { clientSecret })
+  assert.deepEqual(done.session?.status, { type: 'complete', paymentStatus: 'no_payment_required' })
+  assert.equal(stage.sim.session(id)?.payment_intent, null)
+})
