@@ -19,6 +19,7 @@ const withoutTenant: Record<string, string> = {
   installation: 'one row about the whole installation, for the system role only',
   node: 'the owner\u2019s alone: which processes live',
   rate_budget: 'counts per connection, for the system role only',
+  issuer_keys: 'public keys of identity providers, which belong to the issuer; for the system role only',
   schedule: 'the program\u2019s own clockwork, for the system role only',
 }
 

@@ -95,6 +95,21 @@ test('the one-time code works once, for a minute, and only as JSON', async () =>
   assert.equal((await exchange(`bsx_${'A'.repeat(43)}`)).statusCode, 401)
 })
 
+test('a page of our own may take the session as a cookie instead of a token', async () => {
+  const { code } = await popup()
+  const take = (site: string) =>
+    fastify.inject({
+      method: 'POST',
+      url: '/api/sign-in/exchange',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': site },
+      payload: JSON.stringify({ code, transport: 'cookie' }),
+    })
+  assert.equal((await take('cross-site')).statusCode, 403)
+  const done = await take('same-origin')
+  assert.equal((done.json() as { token?: string }).token, undefined)
+  assert.match(String(done.headers['set-cookie']), /^bursar_session=bss_/)
+})
+
 test('a code is worth nothing once its session has ended', async () => {
   const { code } = await popup()
   await t.test.rows('update session set revoked_at = now()')

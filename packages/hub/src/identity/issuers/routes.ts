@@ -92,12 +92,16 @@ function exchangeRoute(fastify: FastifyInstance, { app }: Deps, limit: Limit): v
     // A foreign page could post a form and sign its visitor in as somebody else; JSON it cannot post unasked.
     if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
       throw new CodedError('encoding_unsupported', 'Send JSON.')
+    const wantsCookie = textOf(request.body, 'transport') === 'cookie'
+    if (wantsCookie && !cookieCounts(request, app.publicUrl))
+      throw new CodedError('forbidden', 'Only our own page may take a cookie.')
     const done = await exchange(app, textOf(request.body, 'code'))
     if (done === null) throw new CodedError('code_wrong')
-    const { token, expiresAt, isNew } = done
-    return reply
-      .header('cache-control', 'no-store')
-      .send({ token, expiresAt: new Date(expiresAt).toISOString(), isNew })
+    const { token, isNew } = done
+    const answer = { expiresAt: new Date(done.expiresAt).toISOString(), isNew }
+    void reply.header('cache-control', 'no-store')
+    if (!wantsCookie) return reply.send({ token, ...answer })
+    return reply.header('set-cookie', setSessionCookie(app, token)).send(answer)
   })
 }
 
