@@ -5,7 +5,7 @@ import { id, instant, page } from '#action/fields.ts'
 import { normalizeEmail } from '#identity/people.ts'
 import { enrollmentActions } from './actions-enrollments.ts'
 import { entitlementsOf } from './find.ts'
-import { mintLink } from './launch.ts'
+import { launchActions } from './launch-actions.ts'
 import { endByHand, grantByHand } from './manual.ts'
 import { entitlementShape, showEntitlement } from './shape.ts'
 
@@ -93,4 +93,4 @@ export const list = action({
   },
 })
 
-export const entitlementActions: readonly Action[] = [grant, revoke, list, ...enrollmentActions, mintLink]
+export const entitlementActions: readonly Action[] = [grant, revoke, list, ...enrollmentActions, ...launchActions]

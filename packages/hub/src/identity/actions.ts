@@ -21,6 +21,7 @@ const organization = z.object({
   prepareSeat: z.enum(prepareSeatChoices),
   disputePolicy: z.enum(disputePolicies),
   graceDays: z.number().int(),
+  guestAccess: z.boolean(),
   createdAt: instant,
 })
 
@@ -94,6 +95,10 @@ export const organizationsUpdate = action({
     prepareSeat: z.enum(prepareSeatChoices).optional().describe('When a seat is prepared for an unproven buyer.'),
     disputePolicy: z.enum(disputePolicies).optional().describe('What happens to access while a dispute is open.'),
     graceDays: z.number().int().min(0).max(90).optional().describe('Days of access after a renewal failed.'),
+    guestAccess: z
+      .boolean()
+      .optional()
+      .describe('Whether links may be made that open a course for whoever holds them.'),
   }),
   output: organization,
   access: 'organizations:write',

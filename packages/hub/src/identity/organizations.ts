@@ -13,6 +13,8 @@ export type Organization = {
   readonly prepareSeat: (typeof prepareSeatChoices)[number]
   readonly disputePolicy: (typeof disputePolicies)[number]
   readonly graceDays: number
+  /** Links that open a course for whoever holds them may be made (launch.mint_link). */
+  readonly guestAccess: boolean
   readonly createdAt: Instant
 }
 
@@ -23,6 +25,7 @@ type Row = {
   prepare_seat: Organization['prepareSeat']
   dispute_policy: Organization['disputePolicy']
   grace_days: number
+  guest_access: boolean
   created_at: Instant
 }
 
@@ -33,6 +36,7 @@ const toOrganization = (row: Row): Organization => ({
   prepareSeat: row.prepare_seat,
   disputePolicy: row.dispute_policy,
   graceDays: row.grace_days,
+  guestAccess: row.guest_access,
   createdAt: row.created_at,
 })
 
@@ -46,21 +50,21 @@ export async function createOrganization(
     insert into organization (id, name, slug, created_at)
     values (${deps.ids.next('org')}, ${wish.name}, ${wish.slug}, ${ts(tx.now)})
     on conflict (slug) do nothing
-    returning id, name, slug, prepare_seat, dispute_policy, grace_days, created_at`)
+    returning id, name, slug, prepare_seat, dispute_policy, grace_days, guest_access, created_at`)
   return row === null ? null : toOrganization(row)
 }
 
 /** Oldest first. Needs a transaction over all tenants. */
 export async function listOrganizations(tx: Tx, page: { readonly after: string | null; readonly limit: number }) {
   const rows = await tx.many<Row>(sql('organization_list')`
-    select id, name, slug, prepare_seat, dispute_policy, grace_days, created_at from organization
+    select id, name, slug, prepare_seat, dispute_policy, grace_days, guest_access, created_at from organization
     where ${page.after}::text is null or id > ${page.after} order by id limit ${page.limit}`)
   return rows.map(toOrganization)
 }
 
 export async function getOrganization(tx: Tx, id: string): Promise<Organization> {
   const row = await tx.one<Row>(sql('organization_get')`
-    select id, name, slug, prepare_seat, dispute_policy, grace_days, created_at from organization where id = ${id}`)
+    select id, name, slug, prepare_seat, dispute_policy, grace_days, guest_access, created_at from organization where id = ${id}`)
   return toOrganization(row)
 }
 
@@ -69,6 +73,7 @@ export type OrganizationChange = {
   readonly prepareSeat?: Organization['prepareSeat'] | undefined
   readonly disputePolicy?: Organization['disputePolicy'] | undefined
   readonly graceDays?: number | undefined
+  readonly guestAccess?: boolean | undefined
 }
 
 /** What is left out stays as it is. */
@@ -78,8 +83,9 @@ export async function updateOrganization(tx: Tx, id: string, change: Organizatio
       name = coalesce(${change.name ?? null}, name),
       prepare_seat = coalesce(${change.prepareSeat ?? null}, prepare_seat),
       dispute_policy = coalesce(${change.disputePolicy ?? null}, dispute_policy),
-      grace_days = coalesce(${change.graceDays ?? null}, grace_days)
+      grace_days = coalesce(${change.graceDays ?? null}, grace_days),
+      guest_access = coalesce(${change.guestAccess ?? null}, guest_access)
     where id = ${id}
-    returning id, name, slug, prepare_seat, dispute_policy, grace_days, created_at`)
+    returning id, name, slug, prepare_seat, dispute_policy, grace_days, guest_access, created_at`)
   return toOrganization(row)
 }

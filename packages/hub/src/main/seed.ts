@@ -10,7 +10,7 @@ import { withoutSecrets } from '#catalog/open.ts'
 import { createProduct, mapMetadata, mapPrice, publishVersion, saveCourse } from '#catalog/products.ts'
 import type { Tx } from '#db/database.ts'
 import { sql } from '#db/sql.ts'
-import { createOrganization } from '#identity/organizations.ts'
+import { createOrganization, updateOrganization } from '#identity/organizations.ts'
 import { addOrigin, originFrom } from '#identity/origins.ts'
 import { type Config, webhookSecrets } from './config.ts'
 
@@ -56,6 +56,8 @@ export const seedSchema = z.strictObject({
       z.strictObject({
         name: z.string().min(1).max(200),
         slug: z.string().regex(/^[a-z0-9-]{2,60}$/),
+        /** Allows links that open a course for whoever holds them. Left out: as it is. */
+        guestAccess: z.boolean().optional(),
         /** Sites that may show the widget. */
         origins: z.array(z.url()).default([]),
         schools: z.array(connectionSchema).default([]),
@@ -193,9 +195,9 @@ async function ensureOrganization(app: App, wish: SeedOrganization): Promise<str
     const known = await tx.maybeOne<{ id: string }>(
       sql('seed_organization')`select id from organization where slug = ${wish.slug}`,
     )
-    if (known !== null) return known.id
-    const made = await createOrganization(tx, { ids: app.ids }, { name: wish.name, slug: wish.slug })
+    const made = known ?? (await createOrganization(tx, { ids: app.ids }, { name: wish.name, slug: wish.slug }))
     if (made === null) throw new Error(`organization ${wish.slug} could not be made`)
+    if (wish.guestAccess !== undefined) await updateOrganization(tx, made.id, { guestAccess: wish.guestAccess })
     return made.id
   })
 }

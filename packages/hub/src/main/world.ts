@@ -142,6 +142,7 @@ const seedOf = (slug: string, school: LearnWorldsSimulator, stripeUrl: string): 
       {
         name: slug,
         slug,
+        guestAccess: true,
         schools: [
           {
             name: 'Harbour School',
