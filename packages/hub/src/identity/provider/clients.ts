@@ -3,7 +3,7 @@ import { CodedError } from '@bursar/kit/errors.ts'
 import { sql, ts } from '#db/sql.ts'
 import type { AuthHome } from './auth.ts'
 import { clientSecretPrefix, mintClientSecret, storeClientSecret } from './client-secret.ts'
-import { personScopes } from './options.ts'
+import { personScopes } from './openid.ts'
 
 export type ClientWish = {
   readonly organization: string

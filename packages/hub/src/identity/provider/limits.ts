@@ -17,6 +17,8 @@ const rules = {
   'password at address': { max: 10, windowMs: 15 * minute },
   'password from network': { max: 50, windowMs: 15 * minute },
   factor: { max: 5, windowMs: 10 * minute },
+  // Longer than a code of an authenticator app is taken, before and after its half minute.
+  'same factor': { max: 1, windowMs: 2 * minute },
   'request from network': { max: 300, windowMs: minute },
   'email change': { max: 5, windowMs: hour },
 } as const

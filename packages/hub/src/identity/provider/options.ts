@@ -1,13 +1,11 @@
-import { oauthProvider } from '@better-auth/oauth-provider'
 import { passkey } from '@better-auth/passkey'
 import type { BetterAuthOptions, BetterAuthPlugin } from 'better-auth'
-import { APIError } from 'better-auth/api'
+import { APIError, isAPIError } from 'better-auth/api'
 import { bearer, emailOTP, jwt, twoFactor } from 'better-auth/plugins'
 import type { Kysely } from 'kysely'
-import { idTokenClaims } from './claims.ts'
-import { clientSecretPrefix, storeClientSecret } from './client-secret.ts'
 import { addressHeader, type ProviderDeps } from './deps.ts'
 import { guardPlugin } from './guard.ts'
+import { openIdProvider } from './openid.ts'
 import { checkPassword, hashPassword } from './passwords/passwords.ts'
 import { disabledPaths } from './paths.ts'
 import { sessionFields, sessionHooks, sessionSeconds } from './session-rows.ts'
@@ -15,11 +13,6 @@ import { sessionFields, sessionHooks, sessionSeconds } from './session-rows.ts'
 export const codeSeconds = 600
 export const codeAttempts = 3
 export const passwordLength = { min: 10, max: 128 } as const
-
-const accessTokenSeconds = 900
-const refreshTokenSeconds = 30 * 24 * 3600
-/** What people and their applications may ask for; service clients have the hub's own scopes besides. */
-export const personScopes = ['openid', 'profile', 'email', 'offline_access'] as const
 
 const prefixes: Readonly<Record<string, string>> = { user: 'usr', session: 'ses', account: 'acc', passkey: 'psk' }
 
@@ -64,61 +57,61 @@ export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Re
       level: 'error',
       log: (_level, message) => deps.app.log.warn('the identity provider reports a fault', { reason: message }),
     },
+    // What it refuses is an answer, not a fault; without this it would print each on the console.
+    onAPIError: {
+      onError: (error) => {
+        if (isAPIError(error) && error.statusCode < 500) return
+        deps.app.log.error('the identity provider failed', { error })
+      },
+    },
     advanced: {
       cookiePrefix: 'bursar',
       useSecureCookies: publicUrl.startsWith('https://'),
       ipAddress: { ipAddressHeaders: [addressHeader] },
       database: { generateId: ({ model }) => deps.app.ids.next(prefixes[model] ?? 'aut') },
     },
-    plugins: [
-      bearer({ requireSignature: true }),
-      // Codes are delivered by us (codes.ts), so that a mail knows the organization it speaks for.
-      emailOTP({
-        otpLength: 6,
-        expiresIn: codeSeconds,
-        allowedAttempts: codeAttempts,
-        storeOTP: 'hashed',
-        sendVerificationOTP: async () => {
-          throw new Error('codes are sent by codes.ts only')
-        },
-      }),
-      // A password is asked for as well where there is one; who signs in by code alone has none.
-      twoFactor({ issuer: 'Bursar', allowPasswordless: true, backupCodeOptions: { storeBackupCodes: 'encrypted' } }),
-      passkey({
-        rpID: new URL(publicUrl).hostname,
-        rpName: 'Bursar',
-        origin: new URL(publicUrl).origin,
-        authenticatorSelection: { userVerification: 'required', residentKey: 'preferred' },
-        // A passkey counts as a second factor here, so touching a key is not enough: its owner must have been checked.
-        authentication: { afterVerification: refuseUnverified },
-      }),
-      jwt({
-        // The library's default is EdDSA, which the clients of schools do not read.
-        jwks: { keyPairConfig: { alg: 'RS256', modulusLength: 2048 } },
-        jwt: { issuer },
-        disableSettingJwtHeader: true,
-      }),
-      // The cast: its own description of itself breaks exactOptionalPropertyTypes, nothing else.
-      oauthProvider({
-        loginPage: `${publicUrl}/sign-in`,
-        consentPage: `${publicUrl}/consent`,
-        scopes: [...personScopes, ...deps.serviceScopes],
-        advertisedMetadata: { scopes_supported: [...personScopes] },
-        accessTokenExpiresIn: accessTokenSeconds,
-        m2mAccessTokenExpiresIn: accessTokenSeconds,
-        refreshTokenExpiresIn: refreshTokenSeconds,
-        allowDynamicClientRegistration: false,
-        allowUnauthenticatedClientRegistration: false,
-        clientPrivileges: () => false,
-        resourcePrivileges: () => false,
-        storeClientSecret,
-        prefix: { clientSecret: clientSecretPrefix },
-        customIdTokenClaims: idTokenClaims,
-      }) as unknown as BetterAuthPlugin,
-      guardPlugin(deps),
-    ],
+    plugins: plugins(deps, publicUrl),
   } satisfies BetterAuthOptions
 }
+
+// A tuple, because the library reads from it what its `api` can do.
+const inOrder = <Plugins extends BetterAuthPlugin[]>(...all: Plugins): Plugins => all
+
+const plugins = (deps: ProviderDeps, publicUrl: string) =>
+  inOrder(
+    bearer({ requireSignature: true }),
+    // Codes are delivered by us (codes.ts), so that a mail knows the organization it speaks for.
+    emailOTP({
+      otpLength: 6,
+      expiresIn: codeSeconds,
+      allowedAttempts: codeAttempts,
+      storeOTP: 'hashed',
+      sendVerificationOTP: async () => {
+        throw new Error('codes are sent by codes.ts only')
+      },
+    }),
+    // A password is asked for as well where there is one; who signs in by code alone has none.
+    twoFactor({ issuer: 'Bursar', allowPasswordless: true, backupCodeOptions: { storeBackupCodes: 'encrypted' } }),
+    passkeys(publicUrl),
+    jwt({
+      // The library's default is EdDSA, which the clients of schools do not read.
+      jwks: { keyPairConfig: { alg: 'RS256', modulusLength: 2048 } },
+      jwt: { issuer: `${publicUrl}/auth` },
+      disableSettingJwtHeader: true,
+    }),
+    openIdProvider(deps, publicUrl),
+    guardPlugin(deps),
+  )
+
+const passkeys = (publicUrl: string) =>
+  passkey({
+    rpID: new URL(publicUrl).hostname,
+    rpName: 'Bursar',
+    origin: new URL(publicUrl).origin,
+    authenticatorSelection: { userVerification: 'required', residentKey: 'preferred' },
+    // A passkey counts as a second factor here, so touching a key is not enough: its owner must have been checked.
+    authentication: { afterVerification: refuseUnverified },
+  })
 
 async function refuseUnverified({ verification }: { readonly verification: VerifiedAuthenticationResponse }) {
   if (verification.authenticationInfo.userVerified) return

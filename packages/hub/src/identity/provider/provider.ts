@@ -18,6 +18,7 @@ import { setPassword, signInWithPassword } from './password-sign-in.ts'
 import { providerRoutes } from './routes.ts'
 import { type ServiceCaller, verifyServiceToken } from './service-tokens.ts'
 import {
+  endEverything,
   endSessions,
   listSessions,
   type NewSession,
@@ -55,7 +56,10 @@ export type Provider = {
     /** False when this person has no such session. */
     revoke(subject: string, sessionId: string): Promise<boolean>
   }
-  /** Ends every session of a person, or every other one. Returns how many ended. */
+  /**
+   * Ends every session of a person and what applications hold in their name, or, with `except`, the other sessions
+   * only. Returns how many sessions ended.
+   */
   revokeAll(subject: string, options?: { readonly except?: string }): Promise<number>
   readonly clients: {
     register(wish: ClientWish): Promise<Registered>
@@ -91,7 +95,8 @@ export function createProvider(deps: ProviderDeps): Provider {
       list: (subject) => listSessions(home, subject),
       revoke: async (subject, sessionId) => (await endSessions(home, subject, { only: sessionId })) > 0,
     },
-    revokeAll: (subject, options) => endSessions(home, subject, options),
+    revokeAll: (subject, options) =>
+      options?.except === undefined ? endEverything(home, subject) : endSessions(home, subject, options),
     clients: {
       register: (wish) => registerClient(home, wish),
       registerService: (wish) => registerService(home, wish),

@@ -146,6 +146,15 @@ export async function endSessions(
   return rows.length
 }
 
+/** Ends all sessions of a person, and what applications hold in their name: access and refresh tokens. */
+export async function endEverything(home: AuthHome, subject: string): Promise<number> {
+  const ended = await endSessions(home, subject)
+  await home.deps.app.db.direct(sql('auth_tokens_end')`
+    with access as (delete from auth."oauthAccessToken" where "userId" = ${subject})
+    delete from auth."oauthRefreshToken" where "userId" = ${subject}`)
+  return ended
+}
+
 const sweepRowsMax = 10_000
 const keepEndedMs = 3_600 * second
 
