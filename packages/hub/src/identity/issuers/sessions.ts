@@ -173,6 +173,15 @@ export const sessions = {
       where issuer = ${it.issuer} and subject = ${it.subject} and organization_id = ${it.organization} and revoked_at is null
         and (${'only' in which ? which.only : null}::text is null or id = ${'only' in which ? which.only : null})
         and id is distinct from ${'except' in which ? which.except : null}`),
+  /** Takes out every row about a person, for who asks to be forgotten. */
+  erase: async (tx: Tx, it: Person): Promise<void> => {
+    await tx.run(sql('session_erase')`
+      delete from session
+      where issuer = ${it.issuer} and subject = ${it.subject} and organization_id = ${it.organization}`)
+    await tx.run(sql('revocation_erase')`
+      delete from revocation
+      where issuer = ${it.issuer} and kind = 'subject' and value = ${it.subject} and organization_id = ${it.organization}`)
+  },
 }
 
 /** Ends all sessions of an issuer: it left the allow list. */
