@@ -173,7 +173,15 @@ export async function moveAll(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<M
     seats.accounts.map((account) => applyJob(ctx.organization, account)),
   )
   const { entitlements, accountsMoved, accounts } = seats
-  return { identities, orders, entitlements, customers, roles, accountsMoved: [...accountsMoved], accountsWithWork: [...accounts] }
+  return {
+    identities,
+    orders,
+    entitlements,
+    customers,
+    roles,
+    accountsMoved: [...accountsMoved],
+    accountsWithWork: [...accounts],
+  }
 }
 
 async function moveRoles(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<string[]> {
