@@ -4,6 +4,7 @@ import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
 import { originActions } from '#identity/actions-origins.ts'
+import { issuerActions } from '#identity/issuers/actions.ts'
 import { mailActions } from '#mail/actions.ts'
 import { orderActions } from '#orders/actions.ts'
 import { reportActions } from '#reports/actions.ts'
@@ -12,6 +13,7 @@ import { reportActions } from '#reports/actions.ts'
 export const allActions: readonly Action[] = [
   ...identityActions,
   ...originActions,
+  ...issuerActions,
   ...eventActions,
   ...catalogActions,
   ...entitlementActions,

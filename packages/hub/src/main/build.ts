@@ -19,7 +19,7 @@ import type { Demo } from './demo.ts'
 import { doorRoutes } from './door.ts'
 import type { Identity } from './identity.ts'
 import { mailboxRoutes } from './mailbox-page.ts'
-import { tasksOf } from './tasks.ts'
+import { type TaskOptions, tasksOf } from './tasks.ts'
 
 export type Parts = {
   readonly config: Config
@@ -130,12 +130,12 @@ export async function buildDoor(
 export const buildWorker = (
   app: App,
   databaseUrl: string,
-  { concurrency, payloadDays }: { readonly concurrency: number; readonly payloadDays: number },
+  options: { readonly concurrency: number } & TaskOptions,
 ): Promise<Worker> =>
   startWorker({
     url: databaseUrl,
-    tasks: tasksOf(app, { payloadDays }),
-    concurrency,
+    tasks: tasksOf(app, options),
+    concurrency: options.concurrency,
     clock: app.clock,
     random: app.random,
     node: app.node,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { App } from '#action/context.ts'
 import type { Registry } from '#action/define.ts'
+import { contractRoutes } from '#contract/routes.ts'
 import { originsOf } from '#identity/origins.ts'
 import { assetRoutes } from '#pages/assets.ts'
 import { frameRoutes } from '#pages/frame.ts'
@@ -24,6 +25,7 @@ export function doorRoutes(app: App, { identity, stripeJs }: DoorParts): readonl
     provider.handler,
     (fastify) => issuers.routes(fastify),
     (fastify) => signInRoutes(fastify, door),
+    (fastify) => contractRoutes(fastify, app, { sources }),
     (fastify) => assetRoutes(fastify),
     (fastify) => frameRoutes(fastify, { originsOf: (slug) => originsOf(app, slug), stripeJs }),
     (fastify) => launchRoutes(fastify, { app, sources }),

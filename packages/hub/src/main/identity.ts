@@ -21,6 +21,8 @@ export type Identity = {
   readonly sources: readonly SessionSource[]
   readonly callers: readonly CallerSource[]
   readonly door: SignInDoor
+  /** Takes out what has run out. */
+  sweep(): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,6 +56,10 @@ export function buildIdentity(app: App, parts: IdentityParts): Identity {
     sources,
     callers: [serviceCallers(provider), userCallers(app, sources)],
     door: doorOf(app, provider, issuers),
+    sweep: async () => {
+      await provider.sweep()
+      await issuers.sweep()
+    },
     close: () => provider.close(),
   }
 }

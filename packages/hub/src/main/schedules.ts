@@ -18,6 +18,7 @@ export const schedules: readonly ScheduleSpec[] = [
   schedule('partitions and old payloads', 'inbound.payloads', '17 3 * * *'),
   schedule('messages without a job', 'mail.sweep', '*/2 * * * *'),
   schedule('old messages', 'mail.purge', '51 3 * * *'),
+  schedule('old sessions and codes', 'identity.sweep', '29 * * * *'),
   schedule('old idempotency keys', 'actions.purge', '43 3 * * *'),
 ]
 

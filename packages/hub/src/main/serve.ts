@@ -106,7 +106,11 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   const listening = await listen(config, app, { registry, identity, demo }, closers)
   if (listening !== null) reachedAt = config.publicUrl ?? listening.url
   if (config.role !== 'web') {
-    const worker = await buildWorker(app, databaseUrl, config)
+    const worker = await buildWorker(app, databaseUrl, {
+      concurrency: config.concurrency,
+      payloadDays: config.payloadDays,
+      sweepIdentity: identity.sweep,
+    })
     closers.add('worker', () => worker.stop({ graceMs: stopGraceMs }))
   }
   if (listening === null) return { url: null, app, databaseUrl, demo, stop: () => closers.all() }

@@ -13,8 +13,14 @@ import { sweepEvents } from '#orders/sweep.ts'
 // Stripe repeats for three days; a client that repeats after a week asks for something new.
 const idempotencyKeptMs = 7 * day
 
+export type TaskOptions = {
+  readonly payloadDays?: number
+  /** Takes out sessions and codes that have run out; left out where nobody signs in. */
+  readonly sweepIdentity?: () => Promise<void>
+}
+
 /** Everything a worker can do, by name. */
-export const tasksOf = (app: App, options: { readonly payloadDays?: number } = {}): Tasks => ({
+export const tasksOf = (app: App, options: TaskOptions = {}): Tasks => ({
   ...inboundTasks(app, { stripe: handlePaymentEvent }, options),
   ...entitlementTasks(app),
   [tickTask]: tickOf(app.db),
@@ -22,6 +28,10 @@ export const tasksOf = (app: App, options: { readonly payloadDays?: number } = {
   ...mailTasks(app),
   'orders.sweep': async () => {
     await sweepEvents(app)
+    return undefined
+  },
+  'identity.sweep': async () => {
+    await options.sweepIdentity?.()
     return undefined
   },
   'actions.purge': async () => {
