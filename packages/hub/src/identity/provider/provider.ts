@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { CodeSignIn } from '../code-sign-in.ts'
 import type { IdentityRequest, SessionSource, SignedIn } from '../signed-in.ts'
 import { createAuthHome } from './auth.ts'
 import {
@@ -34,6 +35,8 @@ export type Provider = {
   readonly source: SessionSource
   /** `/auth/*`, for a scope of its own. */
   readonly handler: (fastify: FastifyInstance) => Promise<void>
+  /** The same two as below, in the words every way to sign in by code shares. */
+  readonly codes: CodeSignIn
   requestCode(email: string, context: SignInContext): Promise<void>
   verifyCode(email: string, code: string, context: SignInContext): Promise<CodeAnswer>
   signInByMailbox(email: string, context: SignInContext): Promise<NewSession & { readonly isNew: boolean }>
@@ -80,6 +83,10 @@ export function createProvider(deps: ProviderDeps): Provider {
   return {
     source: sessionSource(home),
     handler: providerRoutes(home),
+    codes: {
+      request: (email, context) => requestCode(home, email, context),
+      verify: (email, code, context) => verifyCode(home, email, code, context),
+    },
     requestCode: (email, context) => requestCode(home, email, context),
     verifyCode: (email, code, context) => verifyCode(home, email, code, context),
     signInByMailbox: (email, context) => signInByMailbox(home, email, context),
