@@ -9,6 +9,7 @@ import { mailTasks } from '#mail/jobs.ts'
 import { handlePaymentEvent } from '#orders/handle.ts'
 import { resettleTasks } from '#orders/resettle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
+import { peopleTasks } from '#people/jobs.ts'
 
 // Stripe repeats for three days; a client that repeats after a week asks for something new.
 const idempotencyKeptMs = 7 * day
@@ -26,6 +27,7 @@ export const tasksOf = (app: App, options: TaskOptions = {}): Tasks => ({
   [tickTask]: tickOf(app.db),
   ...resettleTasks(app),
   ...mailTasks(app),
+  ...peopleTasks(app),
   'orders.sweep': async () => {
     await sweepEvents(app)
     return undefined

@@ -13,7 +13,6 @@ import { callerOfUser } from '#identity/user-caller.ts'
 import { tasksOf } from '#main/tasks.ts'
 import { createWorld, type World } from '#main/world.ts'
 import { peopleActions } from './actions.ts'
-import { peopleTasks } from './jobs.ts'
 import { provideSignIn } from './sign-in-systems.ts'
 
 /** For tests: a world with people in it, and the built-in provider's users as a plain list. */
@@ -54,7 +53,7 @@ export async function peopleWorld(): Promise<PeopleWorld> {
       exportUser: async (subject) => (users.has(subject) ? { subject } : null),
     },
   })
-  const tasks = { ...tasksOf(app), ...peopleTasks(app) }
+  const tasks = tasksOf(app)
   const drain = createDrain({ url: world.database.url, tasks, clock, random: app.random, node: app.node, log: app.log })
   const registry = defineActions([...roleActions, ...peopleActions])
   const key: Caller = { organization, actor: { kind: 'key', id: 'key_test', name: 'test' }, scopes: ['*'] }
