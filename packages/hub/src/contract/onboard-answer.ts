@@ -1,7 +1,7 @@
 import { isInsidePath } from '#entitlements/launch-path.ts'
 import type { SignedIn } from '#identity/signed-in.ts'
 import { launchPathOf, type SeatShown } from '#orders/view.ts'
-import type { OnboardInput } from './onboard.ts'
+import type { OnboardInput } from './onboard-body.ts'
 
 export type OnboardStatus = 'open' | 'preparing' | 'failed'
 

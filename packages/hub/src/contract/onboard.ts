@@ -1,9 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { CodedError } from '@bursar/kit/errors.ts'
-import { z } from 'zod'
 import type { CallerUser } from '#action/caller.ts'
 import { type Ctx, inTx } from '#action/context.ts'
-import { id } from '#action/fields.ts'
 import type { Tx } from '#db/database.ts'
 import { dueAccounts } from '#entitlements/seats.ts'
 import { freshProofMs, isFresh, type SignedIn } from '#identity/signed-in.ts'
@@ -14,39 +12,9 @@ import { placeOfOrder, type SeatShown, seatsShown } from '#orders/view.ts'
 import { type ContractDeps, parseBody, personAsking, personCtx } from './asking.ts'
 import { claimSecretIn } from './hosted.ts'
 import { answerOf, type OnboardAnswer } from './onboard-answer.ts'
+import { type OnboardInput, onboardBody } from './onboard-body.ts'
 import { openingLimitMs, openWithin } from './opening.ts'
 import { noSuchOrder } from './status.ts'
-
-const idsMax = 100
-const hint = z.string().max(320).optional()
-const courseIds = z.array(z.string().min(1).max(255)).max(idsMax).optional()
-
-export const onboardBody = z
-  .strictObject({
-    orderRef: id('ord').optional(),
-    // The name of a payment, as the original plan sends it. It proves nothing.
-    stripePaymentIntentId: z
-      .string()
-      .regex(/^[A-Za-z0-9_]{1,255}$/)
-      .optional(),
-    organization: z.string().max(80).optional(),
-    claimSecret: z.string().min(1).max(200).optional(),
-    linkToken: z.string().min(1).max(200).optional(),
-    confirmEmail: z.boolean().default(false),
-    courseIds,
-    bundleIds: courseIds,
-    redirectTo: z.string().max(2_000).optional(),
-    email: hint,
-    auth0UserId: hint,
-    firstName: hint,
-    lastName: hint,
-  })
-  .refine((body) => (body.orderRef === undefined) !== (body.stripePaymentIntentId === undefined), {
-    path: ['orderRef'],
-    message: 'name the order, or its payment, and not both',
-  })
-
-export type OnboardInput = z.output<typeof onboardBody>
 
 type Request = {
   readonly request: { readonly method: string; readonly headers: IncomingHttpHeaders }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { type Action, action } from '#action/define.ts'
 import { id, instant, integer, secret } from '#action/fields.ts'
 import { normalizeEmail } from '#identity/people.ts'
+import { claimActions } from './actions-claims.ts'
+import { ownActions } from './actions-own.ts'
 import { attributeRefund } from './attribute.ts'
 import { createCheckout } from './create.ts'
 import { issueGroups, ordersBy, refundViews } from './list.ts'
@@ -246,4 +248,6 @@ export const orderActions: readonly Action[] = [
   attribute,
   resettleAction,
   issuesAction,
+  ...claimActions,
+  ...ownActions,
 ]

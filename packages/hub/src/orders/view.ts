@@ -6,6 +6,7 @@ import { maskEmail } from '#mail/address.ts'
 import { secretHash } from './links.ts'
 import { learnerMailbox } from './prepare.ts'
 import type { OrderState } from './rules.ts'
+import { type Said, type SeatWord, say, seatWord } from './seat-words.ts'
 import { findOrderById, type OrderRow } from './store.ts'
 
 export type PaymentWord = 'pending' | 'processing' | 'paid' | 'failed' | 'expired' | 'refunded'
@@ -30,8 +31,6 @@ export function paymentWord(state: OrderState): PaymentWord {
       return 'expired'
   }
 }
-
-export type SeatWord = 'open' | 'preparing' | 'waiting' | 'closed'
 
 export type SeatShown = {
   readonly enrollmentId: string | null
@@ -77,29 +76,14 @@ const seatRows = (tx: Tx, orderId: string, personId: string | null) =>
     left join enrollment n on n.person_id = ${personId} and n.course_id = c.id
     order by c.title, c.id limit ${seatsMax}`)
 
-type Said = { readonly state: SeatWord; readonly message: string; readonly stuck: boolean }
-
-const say = (state: SeatWord, message: string, stuck = false): Said => ({ state, message, stuck })
-
 function wordFor(row: SeatRow, order: OrderRow): Said {
-  const { school } = row
   if (order.paidAt === null) return say('waiting', 'It opens when the payment is confirmed.')
-  if (row.wanted === 'revoked') return say('closed', row.ended ?? 'Access to this course has ended.')
   if (row.wanted === null)
     return order.personId === null
       ? say('waiting', 'It opens when the purchase is claimed.')
       : say('closed', row.ended ?? 'Access to this course has ended.')
-  if (row.actual === 'granted') return say('open', `Open at ${school}.`)
-  if (row.failureClass === null) return say('preparing', `The seat at ${school} is being prepared.`)
-  if (row.nextTryAt !== null)
-    return say('waiting', `${school} could not open the seat yet. We keep trying; you need not do or pay anything.`)
-  return say('waiting', stuckText(row.failureClass, school), true)
+  return seatWord({ ...row, wanted: row.wanted })
 }
-
-const stuckText = (failureClass: string, school: string): string =>
-  failureClass === 'needs_learner'
-    ? `${school} waits for you: accept the invitation it has sent.`
-    : `${school} needs a person to open this seat. They know about it; you need not do or pay anything.`
 
 /** The seats of an order as its learner may see them. */
 export async function seatsShown(tx: Tx, order: OrderRow): Promise<readonly SeatShown[]> {
