@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test'
 import { day, hour, minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { inTx } from '#action/context.ts'
+import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
 import { changeEmail, changeEmailOfIdentity } from './email.ts'
-import { type PeopleWorld, peopleWorld } from './testing.ts'
 
 let it: PeopleWorld
 before(async () => {

@@ -87,10 +87,10 @@ async function takeProven(tx: Tx, ctx: Ctx, personId: string, it: Proven): Promi
   const dead = (why: string) => new CodedError('conflict', `This change is over: ${why}`)
   if ((await personOf(tx, ctx.organization, by.issuer, by.subject)) !== personId)
     throw dead('the identity that asked for it is not this person\u2019s any more.')
-  // I4: whoever has taken the account since then did not ask for this change.
+  // I4: whoever has taken the account since then did not ask for this change. Taking it always binds an identity.
   const later = await tx.maybeOne(sql('people_taken_since')`
     select 1 from identity where person_id = ${personId} and proven_at > ${ts(by.startedAt)}::timestamptz
-      and not (issuer = ${by.issuer} and subject = ${by.subject}) and not (issuer = ${mailboxIssuer} and subject = ${email}) limit 1`)
+      and issuer <> ${mailboxIssuer} and not (issuer = ${by.issuer} and subject = ${by.subject}) limit 1`)
   if (later !== null) throw dead('somebody has proven this account to be theirs since it was asked for.')
   if (mailbox !== null && mailbox.personId !== personId) {
     if (mailbox.provenAt !== null) throw dead('the mailbox is somebody else\u2019s.')

@@ -2,6 +2,7 @@ import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
 import { sql, ts } from '#db/sql.ts'
 import { mailboxIssuer } from '#identity/people.ts'
+import { maskEmail } from '#mail/address.ts'
 import { sendMail } from '#mail/send.ts'
 import { forgetAddress } from '#mail/store.ts'
 import { forgetInOrders } from '#orders/person.ts'
@@ -27,9 +28,7 @@ export async function eraseRecords(tx: Tx, ctx: Ctx, people: readonly string[]):
     select distinct email_key as email from "order" where person_id = any(${people}::text[]) and email_key is not null`)
   const orders = await forgetInOrders(tx, people, addresses)
   const names = known.flatMap((k) => (k.name !== null && k.name.length >= nameLengthMin ? [k.name] : []))
-  const entries = await redactTimeline(tx, people, orders, [
-    ...new Set([...addresses, ...ordersWere.map((o) => o.email), ...names]),
-  ])
+  const entries = await redactTimeline(tx, people, orders, [...addresses, ...ordersWere.map((o) => o.email), ...names])
   for (const address of addresses) await forgetAddress(tx, ctx.organization, address)
   const messages = await tx.many<{ id: string }>(sql('erase_queued')`
     select id from mail_message where organization_id = ${ctx.organization} and to_address = any(${addresses}::text[]) and state = 'queued'`)
@@ -59,11 +58,13 @@ const addressesOf = async (tx: Tx, people: readonly string[]): Promise<readonly 
 }
 
 /**
- * Entries keep their order and their numbers; words of people about people go. Addresses are looked for as they are
- * and as they stand in a path.
+ * Entries keep their order and their numbers; words of people about people go. Addresses are looked for as they are,
+ * as they stand in a path, and masked.
  */
 const redactTimeline = (tx: Tx, people: readonly string[], orders: readonly string[], words: readonly string[]) => {
-  const forms = [...new Set(words.flatMap((w) => [w, encodeURIComponent(w)]))].sort((a, b) => b.length - a.length)
+  const forms = [
+    ...new Set(words.flatMap((w) => [w, encodeURIComponent(w), ...(w.includes('@') ? [maskEmail(w)] : [])])),
+  ].sort((a, b) => b.length - a.length)
   const pattern = forms
     .map((w) =>
       JSON.stringify(w)

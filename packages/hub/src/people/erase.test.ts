@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test'
 import { day, hour, minute } from '@bursar/kit/clock.ts'
 import type { Caller } from '#action/caller.ts'
 import { inTx } from '#action/context.ts'
+import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
 import { mergePeople } from './merge.ts'
-import { type PeopleWorld, peopleWorld } from './testing.ts'
 
 let it: PeopleWorld
 before(async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { minute } from '@bursar/kit/clock.ts'
 import type { SignedIn } from '#identity/signed-in.ts'
-import { type PeopleWorld, peopleWorld } from './testing.ts'
+import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
 
 let it: PeopleWorld
 before(async () => {

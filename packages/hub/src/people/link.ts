@@ -73,7 +73,11 @@ async function bindIdentity(tx: Tx, ctx: Ctx, personId: string, other: SignedIn)
 }
 
 /** The person known only as the mailbox this session has just proven. */
-async function waitingAtMailbox(tx: Tx, organization: string, other: SignedIn): Promise<string | null> {
+export async function waitingAtMailbox(
+  tx: Tx,
+  organization: string,
+  other: Pick<SignedIn, 'email' | 'mailboxProvenAt'>,
+): Promise<string | null> {
   if (other.email === null || other.mailboxProvenAt === null) return null
   const row = await tx.maybeOne<{ personId: string }>(sql('people_mailbox_waiting')`
     select person_id as "personId" from identity where organization_id = ${organization} and issuer = ${mailboxIssuer}

@@ -4,8 +4,8 @@ import { hour, minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { inTx } from '#action/context.ts'
 import { grantRole } from '#identity/roles.ts'
+import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
 import { type MergeEvidence, mergePeople } from './merge.ts'
-import { type PeopleWorld, peopleWorld } from './testing.ts'
 
 let it: PeopleWorld
 before(async () => {

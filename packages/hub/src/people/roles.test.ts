@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Caller } from '#action/caller.ts'
 import { mayGrant, roleFromPlatform } from '#identity/actions-roles.ts'
 import { grantableRoles, scopesOfRoles } from '#identity/roles.ts'
-import { type PeopleWorld, peopleWorld } from './testing.ts'
+import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
 
 let it: PeopleWorld
 before(async () => {
