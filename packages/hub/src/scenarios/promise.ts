@@ -153,7 +153,10 @@ function school(world: World, rows: Rows): Violation[] {
 
 const onceText = `
   select 'lease_left' as code, id as about, coalesce(lease_node, '') as detail from lms_account where lease_token is not null
-  union all select 'two_people', lower(email), count(*)::text from person where email is not null group by organization_id, lower(email) having count(*) > 1
+  union all select 'two_people', lower(email), count(*)::text from person p where email is not null
+    -- Whoever signed in by another issuer may share an address with the person that stands for the mailbox.
+    and not exists (select 1 from identity i where i.person_id = p.id and i.issuer <> 'urn:bursar:mailbox')
+    group by organization_id, lower(email) having count(*) > 1
   union all select 'dead_job', id::text, task from bursar_dead_jobs(null, 100)
   union all select 'paid_twice', order_id, count(*)::text from timeline_entry where kind = 'order.paid' group by order_id having count(*) > 1
   union all select 'created_twice', order_id, count(*)::text from timeline_entry where kind = 'order.created' group by order_id having count(*) > 1
