@@ -2,6 +2,7 @@ import { minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { takeHandOver } from '#identity/provider/hand-over.ts'
 import { cookieCounts } from '#identity/signed-in.ts'
 import { callbackPath, finishFlow, type SignInFailure, safeReturnPath, startFlow, type Wish } from './code-flow.ts'
 import { exchange } from './exchange.ts'
@@ -96,7 +97,10 @@ function exchangeRoute(fastify: FastifyInstance, { app }: Deps, limit: Limit): v
     const wantsCookie = textOf(request.body, 'transport') === 'cookie'
     if (wantsCookie && !cookieCounts(request, app.publicUrl))
       throw new CodedError('forbidden', 'Only our own page may take a cookie.')
-    const done = await exchange(app, textOf(request.body, 'code'))
+    const code = textOf(request.body, 'code')
+    // Of the built-in provider there is nothing to set: the window that handed it over has the cookie already.
+    const builtIn = wantsCookie ? null : await takeHandOver(app, code)
+    const done = builtIn === null ? await exchange(app, code) : { ...builtIn, isNew: false }
     if (done === null) throw new CodedError('code_wrong')
     const { token, isNew } = done
     const answer = { expiresAt: new Date(done.expiresAt).toISOString(), isNew }

@@ -15,6 +15,7 @@ import {
 import { type CodeAnswer, requestCode, type SignInContext, signInByMailbox, verifyCode } from './codes.ts'
 import type { ProviderDeps } from './deps.ts'
 import { confirmEmailChange, requestEmailChange } from './email-change.ts'
+import { handOver } from './hand-over.ts'
 import { setPassword, signInWithPassword } from './password-sign-in.ts'
 import { providerRoutes } from './routes.ts'
 import { type ServiceCaller, verifyServiceToken } from './service-tokens.ts'
@@ -53,6 +54,8 @@ export type Provider = {
   importUser(user: ImportedUser): Promise<{ readonly subject: string; readonly outcome: 'made' | 'exists' }>
   deleteUser(subject: string): Promise<boolean>
   exportUser(subject: string): Promise<UserExport | null>
+  /** A one-time code for the session of a window of ours, for the frame that opened it; see hand-over.ts. */
+  handOver(request: IdentityRequest): Promise<string | null>
   signOut(request: IdentityRequest): Promise<{ readonly cookies: readonly string[] }>
   readonly sessions: {
     list(subject: string): Promise<SessionEntry[]>
@@ -97,6 +100,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     importUser: (user) => importUser(home, user),
     deleteUser: (subject) => deleteUser(home, subject),
     exportUser: (subject) => exportUser(home, subject),
+    handOver: (request) => handOver(home, request),
     signOut: (request) => signOut(home, request),
     sessions: {
       list: (subject) => listSessions(home, subject),

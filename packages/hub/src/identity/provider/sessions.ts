@@ -98,6 +98,20 @@ export const sessionSource =
     return found === null ? 'invalid' : toSignedIn(home, found, headers.has('cookie') ? 'cookie' : 'token')
   }
 
+/** The token of the session a window's cookie carries; null without one. */
+export async function tokenOf(
+  home: AuthHome,
+  request: IdentityRequest,
+): Promise<{ readonly token: string; readonly expiresAt: Instant } | null> {
+  const auth = home.auth()
+  const { authCookies } = await auth.$context
+  const headers = credential(request, authCookies.sessionToken.name, home.deps.app.publicUrl)
+  if (headers === null) return null
+  const found = await auth.api.getSession({ headers })
+  if (found === null) return null
+  return { token: signed(home, found.session.token), expiresAt: found.session.expiresAt.getTime() }
+}
+
 /** Ends the session of this request, if it has one, and gives the cookies that take it from the browser. */
 export async function signOut(
   home: AuthHome,
