@@ -149,6 +149,8 @@ export class BursarPay extends View {
   }
 
   protected override view(): TemplateResult {
+    // Room for the bank's question, which opens over the frame and is cut off where the frame ends.
+    this.toggleAttribute('busy', this.#busy)
     const session = this.#session
     const page = this.order?.mode === 'embedded_page'
     const email = session?.email ?? null

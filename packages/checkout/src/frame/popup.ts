@@ -9,10 +9,9 @@ const lookEveryMs = 500
  * frames, and nobody should type a password into one. What comes back is a code for one use. Imports nothing of ours,
  * so that it stays a file of its own, which few need.
  */
-export async function popUp(organization: string, issuer: string | null, email: string): Promise<PopUpResult> {
-  const query = new URLSearchParams({ organization, popup: '1', ...(email === '' ? {} : { login_hint: email }) })
-  const path = issuer === null ? '/sign-in' : `/sign-in/external/${encodeURIComponent(issuer)}`
-  const popup = window.open(`${path}?${query}`, 'bursar-sign-in', 'popup,width=480,height=680')
+export async function popUp(issuer: string, email: string): Promise<PopUpResult> {
+  const path = `/sign-in/external/${encodeURIComponent(issuer)}?login_hint=${encodeURIComponent(email)}`
+  const popup = window.open(path, 'bursar-sign-in', 'popup,width=480,height=680')
   if (popup === null) return { kind: 'blocked' }
   let result: PopUpResult | null = null
   const hear = (event: MessageEvent) => {

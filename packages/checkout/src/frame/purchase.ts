@@ -104,7 +104,9 @@ export class Purchase {
     const expiresAt = Number(new Date(answer.value.expiresAt))
     const order = { ...answer.value, expiresAt, email: config.email, gift: gift !== null }
     this.#keep(order)
-    this.#pay(order)
+    // Nothing to fill in: it costs nothing, or was paid before an answer got lost.
+    if (order.clientSecret === null && order.url === null) await this.#look()
+    else this.#pay(order)
   }
 
   #keep(order: Order): void {
@@ -252,6 +254,7 @@ export class Purchase {
   async claim(session: Session, confirmEmail = false): Promise<void> {
     const { organization, show } = this.#deps
     const order = this.#order
+    this.#tell('preparing')
     show({ at: 'told', title: say('settingUpTitle'), text: say('settingUp'), busy: true })
     const body = {
       orderRef: this.orderRef,

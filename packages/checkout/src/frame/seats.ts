@@ -44,7 +44,11 @@ export class BursarSeats extends View {
     this.redraw()
     const { organization, session } = this
     const minted = isEmbedded()
-      ? await ask<{ token: string }>('/api/v1/launch.mint_own', { enrollmentId }, { organization, session })
+      ? await ask<{ path: string; token: string }>(
+          '/api/v1/launch.mint_own',
+          { enrollmentId },
+          { organization, session },
+        )
       : null
     this.#busy = false
     if (minted?.ok === false) {
@@ -54,7 +58,7 @@ export class BursarSeats extends View {
     const form = document.createElement('form')
     form.method = 'post'
     form.target = '_top'
-    form.action = `/api/partner-launch/${enrollmentId}`
+    form.action = minted?.value.path ?? `/api/partner-launch/${enrollmentId}`
     if (minted !== null) {
       const input = document.createElement('input')
       input.type = 'hidden'

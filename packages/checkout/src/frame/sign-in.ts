@@ -35,11 +35,6 @@ const codePattern = /^\d{6}$/
 /** Whoever signed in, and whether that made them known here. */
 export type SignedIn = { readonly session: Session; readonly isNew: boolean }
 
-export const methodText = (method: Method): string =>
-  method.kind === 'issuer'
-    ? say('withIssuer', { name: method.name ?? '' })
-    : say(method.kind === 'passkey' ? 'withPasskey' : 'withPassword')
-
 /** A code to the mailbox, or another way in a window of the hub's own. Knows nothing of any one provider. */
 export class BursarSignIn extends View {
   organization = ''
@@ -70,8 +65,10 @@ export class BursarSignIn extends View {
     const { organization } = this
     const path = `/api/sign-in/methods?organization=${encodeURIComponent(organization)}`
     const answer = await ask<{ methods: readonly Method[] }>(path, null, { organization })
-    // Without the list the code still works, so there is nothing to tell.
-    if (answer.ok) this.#methods = answer.value.methods.filter((method) => method.kind !== 'code')
+    // Passwords and passkeys belong into a window with an address bar, so a frame does not offer them. Without the list
+    // the code still works, so there is nothing to tell.
+    const shown = (kind: Method['kind']) => kind === 'issuer' || (kind !== 'code' && !isEmbedded())
+    if (answer.ok) this.#methods = answer.value.methods.filter(({ kind }) => shown(kind))
     this.redraw()
   }
 
@@ -140,16 +137,23 @@ export class BursarSignIn extends View {
     return import('./popup.ts')
   }
 
-  async #other(method: Method): Promise<void> {
-    const { organization } = this
+  async #other({ kind, id = '' }: Method): Promise<void> {
+    if (kind !== 'issuer') {
+      location.assign(`/sign-in?return=${encodeURIComponent(location.pathname + location.search)}`)
+      return
+    }
     // Loaded when the list was opened, so that the press still counts as one when the window opens.
     const { popUp } = await this.#popUps()
-    const result = await popUp(organization, method.kind === 'issuer' ? (method.id ?? '') : null, this.email)
+    const result = await popUp(id, this.email)
     if (result.kind === 'closed') return
     if (result.kind === 'code') {
       const transport = isEmbedded() ? 'token' : 'cookie'
+      const { organization } = this
       const answer = await ask<Verified>('/api/sign-in/exchange', { code: result.code, transport }, { organization })
-      if (answer.ok) return this.#enter(answer.value, '')
+      if (answer.ok) {
+        this.#enter(answer.value, '')
+        return
+      }
     }
     this.#problem = say(result.kind === 'blocked' ? 'popupBlocked' : 'signInFailed')
     this.refused()
@@ -164,7 +168,7 @@ export class BursarSignIn extends View {
         this.#methods.length === 0
           ? nothing
           : html`<details @toggle=${() => void this.#popUps()}><summary>${say('otherWays')}</summary>
-        ${this.#methods.map((method) => button(methodText(method), () => void this.#other(method)))}</details>`
+        ${this.#methods.map((method) => button(say(method.kind, { name: method.name ?? '' }), () => void this.#other(method)))}</details>`
       }`
   }
 

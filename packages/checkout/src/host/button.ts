@@ -49,23 +49,19 @@ export class BursarCheckoutButton extends BursarBase {
     form.action = `${hubOrigin}/checkout/start`
     form.target = '_top'
     form.hidden = true
-    const fields = {
-      organization: this.read('organization'),
-      prices: this.read('prices'),
-      email: this.read('email'),
-      promotionCode: this.read('promotion-code'),
-      returnUrl: this.read('return-url'),
-      lang: this.read('lang') || document.documentElement.lang,
-      gift: this.hasAttribute('gift') ? 'true' : '',
-    }
-    for (const [name, value] of Object.entries(fields)) {
-      if (value === '') continue
+    const add = (name: string, value: string) => {
+      if (value === '') return
       const input = document.createElement('input')
       input.type = 'hidden'
       input.name = name
       input.value = value
       form.append(input)
     }
+    add('organization', this.read('organization'))
+    for (const price of this.read('prices').split(/[\s,]+/)) add('price', price)
+    add('email', this.read('email'))
+    add('promotionCode', this.read('promotion-code'))
+    add('returnUrl', this.read('return-url'))
     document.body.append(form)
     form.submit()
     form.remove()

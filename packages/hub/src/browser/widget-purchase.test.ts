@@ -11,6 +11,7 @@ import {
   listen,
   orderRef,
   organization,
+  patienceMs,
   type Stage,
   scriptPurchase,
   seen,
@@ -33,6 +34,7 @@ const markup = `<bursar-checkout organization="${organization}" prices="price_1"
 async function asBuyer(work: (page: Page) => Promise<void>, html = markup, lang = 'en'): Promise<void> {
   const visitor = await visit(browser)
   stage.html = hostPage(stage, html, lang)
+  visitor.page.setDefaultTimeout(patienceMs)
   await visitor.page.goto(stage.host)
   await listen(visitor.page)
   await work(visitor.page)

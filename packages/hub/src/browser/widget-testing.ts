@@ -29,6 +29,9 @@ export type Stage = {
   close(): Promise<void>
 }
 
+/** Longer than any step takes on a busy machine, and short enough to fail in. */
+export const patienceMs = 10_000
+
 export const organization = 'harbour'
 const secretKey = 'sk_test_stage'
 const publishableKey = 'pk_test_stage'
@@ -171,9 +174,9 @@ export function scriptPurchase(
   stage.answers.set('/api/v1/launch.mint_own', () => [200, { path: '/x', token: 'launch_token', expiresAt: '' }])
 }
 
-/** A registered site's page with this markup and nothing of its own. */
+/** A registered site's page with this markup and nothing of its own; `HUB` in it stands for the hub's address. */
 export const hostPage = (stage: Stage, markup: string, lang = 'en'): string =>
-  `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>Shop</title><script src="${stage.hub}/bursar-checkout.js" defer></script></head><body><h1>Shop</h1>${markup}</body></html>`
+  `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>Shop</title><script src="${stage.hub}/bursar-checkout.js" defer></script></head><body><h1>Shop</h1>${markup.replaceAll('HUB', stage.hub)}</body></html>`
 
 export const frameOf = (page: Page, tag = 'bursar-checkout'): FrameLocator => page.locator(tag).frameLocator('iframe')
 
