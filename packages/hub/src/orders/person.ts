@@ -11,8 +11,15 @@ export const lockOrdersOf = async (tx: Tx, people: readonly string[]): Promise<r
   return rows.map((row) => row.id)
 }
 
-/** All orders of one person are another's from now on, with what hangs on them. Seats are the entitlements' business. */
-export async function giveOrders(tx: Tx, from: string, into: string): Promise<number> {
+/**
+ * All orders of one person are another's from now on, with what hangs on them. Seats are the entitlements' business.
+ * `claim`: the other signs in, so what was paid counts as claimed; no secret and no mailbox takes it back silently.
+ */
+export async function giveOrders(tx: Tx, from: string, into: string, claim: boolean): Promise<number> {
+  if (claim)
+    await tx.run(sql('orders_give_claim')`
+      update "order" set claimed_at = ${ts(tx.now)}, claimed_by = ${into}, claim_secret_hash = null, claim_secret_more = '{}'
+      where person_id = ${from} and claimed_at is null and paid_at is not null`)
   const orders = await tx.run(sql('orders_give')`
     update "order" set person_id = case when person_id = ${from} then ${into} else person_id end,
       buyer_id = case when buyer_id = ${from} then ${into} else buyer_id end,

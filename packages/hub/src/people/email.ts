@@ -28,7 +28,7 @@ export type EmailChange = {
 
 export type EmailChanged = { readonly outcome: 'changed' | 'same'; readonly schools: number }
 
-type Mailbox = { readonly personId: string; readonly provenAt: Instant | null }
+type Mailbox = { readonly personId: string; readonly provenAt: Instant | null; readonly signsIn: boolean }
 
 /**
  * Gives a person a new address, in the caller's transaction: the contact, the mailbox that is theirs, and a wish per
@@ -73,8 +73,9 @@ async function lockPerson(tx: Tx, id: string): Promise<{ email: string | null; l
 
 const mailboxOf = (tx: Tx, organization: string, email: string) =>
   tx.maybeOne<Mailbox>(sql('people_mailbox')`
-    select person_id as "personId", proven_at as "provenAt" from identity
-    where organization_id = ${organization} and issuer = ${mailboxIssuer} and subject = ${email} for update`)
+    select person_id as "personId", proven_at as "provenAt",
+      exists (select 1 from identity o where o.person_id = m.person_id and o.issuer <> ${mailboxIssuer}) as "signsIn"
+    from identity m where organization_id = ${organization} and issuer = ${mailboxIssuer} and subject = ${email} for update`)
 
 type Proven = {
   readonly email: string
@@ -93,10 +94,14 @@ async function takeProven(tx: Tx, ctx: Ctx, personId: string, it: Proven): Promi
       and issuer <> ${mailboxIssuer} and not (issuer = ${by.issuer} and subject = ${by.subject}) limit 1`)
   if (later !== null) throw dead('somebody has proven this account to be theirs since it was asked for.')
   if (mailbox !== null && mailbox.personId !== personId) {
-    if (mailbox.provenAt !== null) throw dead('the mailbox is somebody else\u2019s.')
+    if (mailbox.provenAt !== null || mailbox.signsIn) throw dead('the mailbox is somebody else\u2019s.')
     // Paid for and never proven: whoever proves the mailbox now is its owner.
     const how = 'The mailbox was proven by a code when the address was changed to it.'
-    await mergePeople(tx, ctx, { from: mailbox.personId, into: personId, evidence: { kind: 'proof', how } })
+    await mergePeople(tx, ctx, {
+      from: mailbox.personId,
+      into: personId,
+      evidence: { kind: 'proof', how, provenMailbox: email },
+    })
   }
   await tx.run(sql('people_mailbox_take')`
     insert into identity (organization_id, issuer, subject, person_id, email, proven_at, last_seen_at, created_at)

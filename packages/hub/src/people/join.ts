@@ -12,7 +12,8 @@ import { type Merge, mergePeople } from './merge.ts'
 export async function joinWaitingMailbox(tx: Tx, ctx: Ctx, user: CallerUser): Promise<Merge | null> {
   if (!isFresh(user.mailboxProvenAt, tx.now, freshProofMs)) return null
   const waiting = await waitingAtMailbox(tx, ctx.organization, user)
-  if (waiting === null || waiting === user.personId) return null
-  const evidence = { kind: 'proof', how: 'The mailbox was proven by a code at sign-in.' } as const
+  if (waiting === null || waiting === user.personId || user.email === null) return null
+  const how = 'The mailbox was proven by a code at sign-in.'
+  const evidence = { kind: 'proof', how, provenMailbox: user.email } as const
   return mergePeople(tx, ctx, { from: waiting, into: user.personId, evidence })
 }

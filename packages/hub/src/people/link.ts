@@ -8,7 +8,7 @@ import { record } from '#events/timeline.ts'
 import { revokeBefore } from '#identity/issuers/revocations.ts'
 import { mailboxIssuer, normalizeEmail, personOf } from '#identity/people.ts'
 import { rolesOf } from '#identity/roles.ts'
-import { builtInIssuer, type SignedIn } from '#identity/signed-in.ts'
+import { builtInIssuer, freshProofMs, isFresh, type SignedIn } from '#identity/signed-in.ts'
 import { actorId, type Merge, mergePeople } from './merge.ts'
 import { type LinkRefusal, linkRefusal } from './rules.ts'
 
@@ -46,14 +46,16 @@ export async function linkIdentity(ctx: ActionCtx, user: CallerUser, other: Sign
   if (refusal !== null) throw refusals[refusal]()
   if (theirs === user.personId) return { outcome: 'already', merge: null }
   const how = `A session of ${other.issuer} was shown beside one of ${user.issuer}.`
+  const proven = other.email !== null && isFresh(other.mailboxProvenAt, tx.now, freshProofMs)
+  const evidence = { kind: 'proof', how, ...(proven ? { provenMailbox: other.email } : {}) } as const
   if (theirs !== null) {
-    const merge = await mergePeople(tx, ctx, { from: theirs, into: user.personId, evidence: { kind: 'proof', how } })
+    const merge = await mergePeople(tx, ctx, { from: theirs, into: user.personId, evidence })
     return { outcome: merge.state === 'waiting_person' ? 'waiting_person' : 'merged', merge }
   }
   await bindIdentity(tx, ctx, user.personId, other)
   const waiting = await waitingAtMailbox(tx, organization, other)
   if (waiting === null || waiting === user.personId) return { outcome: 'linked', merge: null }
-  const merge = await mergePeople(tx, ctx, { from: waiting, into: user.personId, evidence: { kind: 'proof', how } })
+  const merge = await mergePeople(tx, ctx, { from: waiting, into: user.personId, evidence })
   return { outcome: 'linked', merge }
 }
 
@@ -72,7 +74,7 @@ async function bindIdentity(tx: Tx, ctx: Ctx, personId: string, other: SignedIn)
   await record(tx, ctx, [{ kind: 'person.linked', personId, data: { issuer: other.issuer, by: actorId(ctx) } }])
 }
 
-/** The person known only as the mailbox this session has just proven. */
+/** The person known only as the mailbox this session has just proven; never one who signs in otherwise. */
 export async function waitingAtMailbox(
   tx: Tx,
   organization: string,
@@ -81,7 +83,8 @@ export async function waitingAtMailbox(
   if (other.email === null || other.mailboxProvenAt === null) return null
   const row = await tx.maybeOne<{ personId: string }>(sql('people_mailbox_waiting')`
     select person_id as "personId" from identity where organization_id = ${organization} and issuer = ${mailboxIssuer}
-      and subject = ${normalizeEmail(other.email)} and proven_at is null for update`)
+      and subject = ${normalizeEmail(other.email)} and proven_at is null
+      and not exists (select 1 from identity o where o.person_id = identity.person_id and o.issuer <> ${mailboxIssuer}) for update`)
   return row?.personId ?? null
 }
 

@@ -28,7 +28,7 @@ export const mergeFollower =
       // The other may have joined a third meanwhile.
       const { into } = await tx.one<{ into: string }>(sql('person_merge_end')`
         select coalesce(merged_into, id) as "into" from person where id = ${row.into}`)
-      await moveAll(tx, ctx, { from: row.from, into })
+      await moveAll(tx, ctx, { from: row.from, into, provenMailbox: null })
       const { due, stuck } = await openWork(tx, row.from)
       if (due > 0) return { snoozeUntil: tx.now + lookMs }
       if (tx.now < row.movedAt + settleMs) return { snoozeUntil: row.movedAt + settleMs }

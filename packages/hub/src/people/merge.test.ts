@@ -36,15 +36,15 @@ test('a purchase of another mailbox goes over with its account: nobody asks the 
   const calls = async () =>
     (await one<{ n: bigint }>(`select count(*) as n from timeline_entry where kind = 'call.made'`))?.n
   const before = await calls()
-  const merged = await merge(from, into)
+  const merged = await merge(from, into, { kind: 'proof', how: 'test', provenMailbox: 'paid@merge.example' })
   assert.deepEqual([merged.state, merged.moved?.orders, merged.moved?.accountsWithWork], ['moved', 1, []])
   await it.settle(5 * minute)
   assert.equal(await calls(), before)
   assert.deepEqual(it.world.owned('paid@merge.example'), ['pastry-foundations'])
-  const row = await one<{ person: string; state: string }>(
-    `select person_id as person, (select state from person_merge where id = '${merged.id}') as state from "order" where id = '${order}'`,
+  const row = await one<{ person: string; state: string; claimed: boolean }>(
+    `select person_id as person, claimed_at is not null and claimed_by = '${into}' as claimed, (select state from person_merge where id = '${merged.id}') as state from "order" where id = '${order}'`,
   )
-  assert.deepEqual({ ...row }, { person: into, state: 'done' })
+  assert.deepEqual({ ...row }, { person: into, claimed: true, state: 'done' })
   assert.equal(await it.mailbox('paid@merge.example'), into, 'what is bought for the mailbox later is theirs')
 })
 
@@ -174,4 +174,17 @@ test('nobody is merged into a person of another organization', async () => {
   const mine = await it.mailbox('mine@org.example')
   assert.equal(await codeOf(merge(theirs, mine)), 'not_found')
   assert.equal(await codeOf(merge(mine, theirs)), 'not_found')
+})
+
+test('a mailbox nobody has proven does not lead to the person it was merged into', async () => {
+  const mine = it.signedIn('safe', 'safe@merge.example')
+  const into = await it.person(mine)
+  const from = await it.mailbox('unproven@merge.example')
+  await it.answer('people.merge', { fromPersonId: from, personId: into, reason: 'Says the phone' })
+  const owner = await it.person(it.signedIn('owner', 'unproven@merge.example'))
+  assert.notEqual(owner, into)
+  const waiting = await it.mailbox('waiting@merge.example')
+  const back = await it.person(it.signedIn('back', 'back@merge.example'))
+  await it.answer('people.merge', { fromPersonId: back, personId: waiting, reason: 'The other way round' })
+  assert.notEqual(await it.person(it.signedIn('third', 'waiting@merge.example')), waiting)
 })

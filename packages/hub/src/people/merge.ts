@@ -7,11 +7,12 @@ import { json, sql, ts } from '#db/sql.ts'
 import { mergeSeats } from '#entitlements/merge.ts'
 import { applyJob } from '#entitlements/store.ts'
 import { record } from '#events/timeline.ts'
+import { mailboxIssuer, normalizeEmail } from '#identity/people.ts'
 import { giveOrders, lockOrdersOf } from '#orders/person.ts'
 
 export type MergeEvidence =
-  /** Both identities were shown at once, or the mailbox was proven. `how` says which, without an address. */
-  | { readonly kind: 'proof'; readonly how: string }
+  /** Both identities were shown at once, or the mailbox was proven. `how` says which, without an address; `provenMailbox` is theirs from now on. */
+  | { readonly kind: 'proof'; readonly how: string; readonly provenMailbox?: string }
   | { readonly kind: 'operator'; readonly reason: string; readonly staffAccounts?: boolean }
 
 export type MergeWish = { readonly from: string; readonly into: string; readonly evidence: MergeEvidence }
@@ -74,7 +75,7 @@ export async function mergePeople(tx: Tx, ctx: Ctx, wish: MergeWish): Promise<Me
   const id = known?.id ?? ctx.ids.next('mrg')
   await saveMerge(tx, ctx, { id, ...pair, evidence, waitsFor })
   if (waitsFor !== null) return { id, ...pair, evidence: evidence.kind, state: 'waiting_person', waitsFor, moved: null }
-  const moved = await moveAll(tx, ctx, pair)
+  const moved = await moveAll(tx, ctx, { ...pair, provenMailbox: provenBy(evidence) })
   await tx.run(sql('person_merge_moved')`
     update person_merge set state = 'moved', moved = ${json(moved)}, moved_at = ${ts(tx.now)} where id = ${id}`)
   const fact = { from: pair.from, into: pair.into, evidence: evidence.kind }
@@ -140,6 +141,9 @@ const saveMerge = (tx: Tx, ctx: Ctx, it: NewMerge) => {
 /** Who did it, without an address: entries outlive the person who made them. */
 export const actorId = ({ actor }: Pick<Ctx, 'actor'>): string => (actor.kind === 'system' ? actor.name : actor.id)
 
+const provenBy = (evidence: MergeEvidence): string | null =>
+  evidence.kind === 'proof' && evidence.provenMailbox !== undefined ? normalizeEmail(evidence.provenMailbox) : null
+
 type Pair = { readonly from: string; readonly into: string }
 
 const staffAccounts = (tx: Tx, { from, into }: Pair) =>
@@ -150,7 +154,11 @@ const staffAccounts = (tx: Tx, { from, into }: Pair) =>
     order by 1`)
 
 /** Everything of `from` that is a row. Calling it again moves what came in between. */
-export async function moveAll(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<Moved> {
+export async function moveAll(
+  tx: Tx,
+  ctx: Ctx,
+  { from, into, provenMailbox }: Pair & { readonly provenMailbox: string | null },
+): Promise<Moved> {
   await lockOrdersOf(tx, [from])
   await tx.run(sql('merge_person')`
     update person i set email = coalesce(i.email, f.email), name = coalesce(i.name, f.name), locale = coalesce(i.locale, f.locale)
@@ -159,14 +167,12 @@ export async function moveAll(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<M
     update person set merged_into = ${into}, email = case when id = ${from} then null else email end,
       name = case when id = ${from} then null else name end
     where id = ${from} or merged_into = ${from}`)
-  const identities = await tx.run(
-    sql('merge_identities')`update identity set person_id = ${into} where person_id = ${from}`,
-  )
+  const identities = await moveIdentities(tx, { from, into, provenMailbox })
   const customers = await tx.run(
     sql('merge_customers')`update payment_customer set person_id = ${into} where person_id = ${from}`,
   )
   const roles = await moveRoles(tx, ctx, { from, into })
-  const orders = await giveOrders(tx, from, into)
+  const orders = await giveOrders(tx, from, into, await signsIn(tx, into))
   const seats = await mergeSeats(tx, ctx, from, into)
   await enqueue(
     tx,
@@ -183,6 +189,28 @@ export async function moveAll(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<M
     accountsWithWork: [...accounts],
   }
 }
+
+/**
+ * Whoever proves a mailbox becomes the person it stands for. So one that nobody has proven goes along with nobody, and
+ * does not stay with somebody who signs in otherwise: what is bought for it later waits for its own owner.
+ */
+async function moveIdentities(tx: Tx, it: Pair & { readonly provenMailbox: string | null }): Promise<number> {
+  const { from, into, provenMailbox } = it
+  await tx.run(sql('merge_mailbox_proven')`
+    update identity set proven_at = ${ts(tx.now)}, email = subject
+    where person_id in (${from}, ${into}) and issuer = ${mailboxIssuer} and subject = ${provenMailbox} and proven_at is null`)
+  await tx.run(sql('merge_mailboxes_release')`
+    delete from identity where person_id = ${from} and issuer = ${mailboxIssuer} and proven_at is null`)
+  const moved = await tx.run(sql('merge_identities')`update identity set person_id = ${into} where person_id = ${from}`)
+  await tx.run(sql('merge_mailboxes_leave')`
+    delete from identity m where m.person_id = ${into} and m.issuer = ${mailboxIssuer} and m.proven_at is null
+      and exists (select 1 from identity i where i.person_id = ${into} and i.issuer <> ${mailboxIssuer})`)
+  return moved
+}
+
+const signsIn = async (tx: Tx, personId: string): Promise<boolean> =>
+  (await tx.maybeOne(sql('merge_signs_in')`
+    select 1 from identity where person_id = ${personId} and issuer <> ${mailboxIssuer} limit 1`)) !== null
 
 async function moveRoles(tx: Tx, ctx: Ctx, { from, into }: Pair): Promise<string[]> {
   await tx.run(sql('merge_roles_end')`
