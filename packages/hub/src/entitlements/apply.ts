@@ -9,6 +9,7 @@ import { type OpenOptions, openLms } from '#catalog/open.ts'
 import type { Lane } from '#db/rate.ts'
 import type { TimelineEntry } from '#events/timeline.ts'
 import { freeze, gate, type Health, tellHealth } from './health.ts'
+import { tellReady } from './ready.ts'
 import { type Actual, afterFailure, stopsRest } from './rules.ts'
 import {
   type AccountUpdate,
@@ -55,7 +56,9 @@ export async function apply(ctx: Ctx, accountId: string, options: ApplyOptions =
       ...changes,
     ]
     const settled = await settleClaim(tx, ctx, taken, run.account, results, entries)
-    return settled === 'lost' ? { outcome: 'busy' } : { outcome: 'worked', dueAt: settled.dueAt }
+    if (settled === 'lost') return { outcome: 'busy' }
+    await tellReady(tx, ctx, taken.account, results)
+    return { outcome: 'worked', dueAt: settled.dueAt }
   })
 }
 

@@ -7,6 +7,10 @@ import type { World } from '#main/world.ts'
 
 export type Mortal = {
   readonly node: string
+  /** The process's own things: what uses them dies with it. */
+  readonly app: App
+  /** Does this in the process until it is done, or until the process dies: true when it died. */
+  during(work: () => Promise<unknown>): Promise<boolean>
   /** Works until nothing is due, or until it dies: true when it died. */
   run(): Promise<boolean>
   /** Ends what still hangs and frees its connections. Nothing it does from here on can succeed. */
@@ -60,6 +64,16 @@ export function mortal(world: World, node: string, moment: number): Mortal {
   let work: Promise<void> = Promise.resolve()
   return {
     node,
+    app,
+    during: async (doing) => {
+      const done = doing().then(() => false)
+      // It hangs in the grave, and ends with an error nobody waits for.
+      work = done.then(
+        () => undefined,
+        () => undefined,
+      )
+      return Promise.race([done, death.then(() => true)])
+    },
     run: async () => {
       let died = false
       work = (async () => {
