@@ -32,7 +32,7 @@ const stripe = {
  * Only our own files and the payment provider's. No form-action: the form that opens a course ends at whichever
  * school holds the seat, and browsers would hold that redirect to the same rule. `'self'` lets our own pages show it.
  */
-function policyOf(origins: readonly string[], demo: string): string {
+export function policyOf(origins: readonly string[], demo: string): string {
   return [
     "default-src 'none'",
     `script-src 'self' ${demo === '' ? stripe.script : demo}`,
