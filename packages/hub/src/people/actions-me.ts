@@ -1,18 +1,20 @@
 import { CodedError } from '@bursar/kit/errors.ts'
 import { z } from 'zod'
 import type { CallerUser } from '#action/caller.ts'
+import { type Ctx, inTx } from '#action/context.ts'
 import { type Action, type ActionCtx, action } from '#action/define.ts'
 import { id, instant, secret } from '#action/fields.ts'
+import type { Tx } from '#db/database.ts'
 import { rolesOf } from '#identity/roles.ts'
 import { download } from './export.ts'
 import { linkIdentity, unlinkIdentity } from './link.ts'
-import { openRequest, requestById } from './privacy.ts'
+import { openRequest, requestById, samePeople } from './privacy.ts'
 import { accountsOf, customersOf, identitiesOf, peopleOf } from './read.ts'
 import { isFreshProof } from './rules.ts'
 import { identityShape, requestShape } from './shape.ts'
 import { signInOf } from './sign-in-systems.ts'
 
-const userOf = (ctx: ActionCtx): CallerUser => {
+const userOf = (ctx: Pick<Ctx, 'user'>): CallerUser => {
   if (ctx.user === undefined) throw new CodedError('forbidden', 'Only a signed-in person can do this, for themselves.')
   return ctx.user
 }
@@ -81,16 +83,42 @@ export const link = action({
     identities: z.array(identityShape),
   }),
   access: 'person',
-  effect: 'write',
+  effect: 'outside',
   run: async (ctx, { token }) => {
     const user = userOf(ctx)
+    // A foreign issuer's keys may have to be fetched: no transaction is open meanwhile.
     const other = await signInOf(ctx).readToken(token)
     if (other === null || other === 'invalid')
       throw new CodedError('unauthenticated', 'The other session is not valid.')
-    const { outcome, merge } = await linkIdentity(ctx, user, other)
-    return { outcome, mergeId: merge?.id ?? null, identities: await identitiesOf(ctx.tx, user.personId) }
+    return tried(ctx, async (tx) => {
+      const { outcome, merge } = await linkIdentity(tx, ctx, user, other)
+      return { outcome, mergeId: merge?.id ?? null, identities: await identitiesOf(tx, user.personId) }
+    })
   },
 })
+
+/** Carries the answer of a dry run past the rollback. */
+class RolledBack<T> extends Error {
+  readonly answer: T
+  constructor(answer: T) {
+    super('dry run')
+    this.answer = answer
+  }
+}
+
+/** In a transaction of its own; a dry run answers the same and leaves nothing. */
+async function tried<T>(ctx: Ctx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  try {
+    return await inTx(ctx, async (tx) => {
+      const answer = await work(tx)
+      if (ctx.dryRun) throw new RolledBack(answer)
+      return answer
+    })
+  } catch (error) {
+    if (error instanceof RolledBack) return error.answer as T
+    throw error
+  }
+}
 
 export const unlink = action({
   name: 'me.unlink_identity',
@@ -155,7 +183,8 @@ export const downloadExport = action({
   run: async (ctx, { requestId }) => {
     const user = freshly(ctx)
     const request = await requestById(ctx.tx, requestId)
-    if (request === null || request.personId !== user.personId || request.kind !== 'export')
+    const mine = await samePeople(ctx.tx, user.personId)
+    if (request === null || !mine.includes(request.personId) || request.kind !== 'export')
       throw new CodedError('not_found', 'There is no such request.')
     return { document: await download(ctx.tx, ctx, request) }
   },

@@ -29,8 +29,8 @@ const refusals: Readonly<Record<LinkRefusal, () => CodedError>> = {
  * Makes a second identity this person's own, by showing a session of it beside one's own. When it already belongs to
  * somebody here, the two people become one; nothing is ever joined because addresses look alike.
  */
-export async function linkIdentity(ctx: ActionCtx, user: CallerUser, other: SignedIn): Promise<Linked> {
-  const { tx, organization } = ctx
+export async function linkIdentity(tx: Tx, ctx: Ctx, user: CallerUser, other: SignedIn): Promise<Linked> {
+  const { organization } = ctx
   if (other.organization !== null && other.organization !== organization)
     throw new CodedError('not_found', 'This session does not count in this organization.')
   await lockIdentity(tx, organization, other.issuer, other.subject)

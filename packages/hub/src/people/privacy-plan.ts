@@ -8,8 +8,8 @@ import type { PlannedStep } from './privacy-shape.ts'
 /** What stays although somebody is erased, and on what ground. Told to the person and kept in the ledger. */
 export const retained = {
   books: 'Orders, payments and refunds stay with their amounts, without name and address: bookkeeping, 10 years.',
-  audit: 'Who did what in this hub stays: accountability for access and money.',
-  deliveries: 'Raw messages of payment providers stay sealed to their day and are deleted with it, after some weeks.',
+  audit: 'Who did what in this hub stays, with what they typed: accountability for access and money.',
+  deliveries: 'Raw messages of payment providers and remembered answers are deleted by their age, after days or weeks.',
 } as const
 
 type Identity = { readonly issuer: string; readonly subject: string }

@@ -57,11 +57,12 @@ export async function openRequest(
   return { request, steps: await stepsOf(tx, id), already: false }
 }
 
+/** The person as it stands, locked; whoever has joined another is that other. */
 async function lockPerson(tx: Tx, personId: string): Promise<string> {
-  const row = await tx.maybeOne<{ id: string }>(sql('privacy_person_lock')`
-    select id from person where id = (select coalesce(merged_into, id) from person where id = ${personId}) for no key update`)
+  const row = await tx.maybeOne<{ id: string; mergedInto: string | null }>(sql('privacy_person_lock')`
+    select id, merged_into as "mergedInto" from person where id = ${personId} for no key update`)
   if (row === null) throw new CodedError('not_found', 'There is no such person.')
-  return row.id
+  return row.mergedInto === null ? row.id : lockPerson(tx, row.mergedInto)
 }
 
 async function keepLastOwner(tx: Tx, personId: string): Promise<void> {
