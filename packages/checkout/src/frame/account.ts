@@ -42,16 +42,22 @@ class AccountApp extends App {
     })
   }
 
+  /** A menu stands in a page's header, where a whole form would be in the way until somebody wants it. */
+  #signedOut(email: string): TemplateResult {
+    if (this.element === 'auth-status') return html`<p role="status">${say('signedOut')}</p>`
+    if (this.element === 'login') return this.signIn(email)
+    return html`<details class="menu"><summary>${say('signInTitle')}</summary>${this.signIn(email)}</details>`
+  }
+
   protected override view(): TemplateResult {
     if (this.#email === null) return loading()
     const { element } = this
     const session = readSession(this.organization)
-    if (session === null)
-      return element === 'auth-status' ? html`<p role="status">${say('signedOut')}</p>` : this.signIn(this.#email)
+    if (session === null) return this.#signedOut(this.#email)
     const who = session.email === '' ? say('signedIn') : say('signedInAs', { email: session.email })
     if (element === 'auth-status') return html`<p role="status">${who}</p>`
     if (element === 'login') return html`${heading(say('signedIn'))}<p>${who}</p>${this.#signOut()}`
-    return html`<details><summary>${who}</summary>
+    return html`<details class="menu"><summary>${who}</summary>
       <p><a href="/account" target="_blank" rel="noopener">${say('account')}</a></p>${this.#signOut()}</details>`
   }
 }

@@ -50,3 +50,12 @@ export function writeOrder(key: string, order: Order): void {
   write(`order.${order.orderRef}`, order)
 }
 export const forgetOrder = (key: string): void => write(`order.${key}`, null)
+
+// As long as a code is good.
+const codeMs = 10 * 60_000
+type Sent = { readonly email: string; readonly expiresAt: number }
+/** The address a code went to a moment ago: whoever reloads the page types that one, and gets no second mail. */
+export const readSent = (organization: string): string | null =>
+  living<Sent>(read(`sent.${organization}`))?.email ?? null
+export const writeSent = (organization: string, email: string | null): void =>
+  write(`sent.${organization}`, email === null ? null : { email, expiresAt: nowMs() + codeMs })

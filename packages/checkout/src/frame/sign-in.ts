@@ -2,7 +2,7 @@ import { say } from '#texts.ts'
 import { ask, type Refused } from './api.ts'
 import { sleep } from './browser.ts'
 import { isEmbedded } from './link.ts'
-import type { Session } from './memory.ts'
+import { readSent, type Session, writeSent } from './memory.ts'
 import {
   alertBox,
   button,
@@ -57,8 +57,15 @@ export class BursarSignIn extends View {
     super.connectedCallback()
     queueMicrotask(() => {
       void this.#askMethods()
-      if (this.eager && this.email !== '') void this.#sendCode(this.email)
+      if (this.eager && this.email !== '') this.#sendOnce()
     })
+  }
+
+  /** Not again after a reload: the code that is on its way is still good. */
+  #sendOnce(): void {
+    if (readSent(this.organization) !== this.email) return void this.#sendCode(this.email)
+    this.#sentTo = this.email
+    this.redraw()
   }
 
   async #askMethods(): Promise<void> {
@@ -87,6 +94,7 @@ export class BursarSignIn extends View {
     }
     const first = this.#sentTo === ''
     this.#sentTo = email
+    writeSent(organization, email)
     this.redraw()
     // A press moved the person here; arriving by itself must not take the focus from where they are.
     if (first && this.contains(document.activeElement)) setTimeout(() => this.querySelector('input')?.focus())
@@ -125,6 +133,7 @@ export class BursarSignIn extends View {
   }
 
   #enter(value: Verified, email: string): void {
+    writeSent(this.organization, null)
     const session = {
       token: value.token ?? null,
       email: value.email ?? email,
@@ -194,6 +203,7 @@ export class BursarSignIn extends View {
 
   #change(): void {
     this.#sentTo = ''
+    writeSent(this.organization, null)
     this.#problem = ''
     this.#wait = 0
     this.redraw()

@@ -310,6 +310,8 @@ test('offline after paying: it keeps asking, and goes on when the line is back',
 test('who is signed in already skips the code', () =>
   buying(
     async (page) => {
+      // The frame above has its height then, and nothing moves under the pointer any more.
+      await button(page, /^Pay \$/).waitFor()
       const login = page.locator('bursar-login').frameLocator('iframe')
       await login.getByRole('button', { name: 'Send me a code' }).click()
       await login.getByLabel('Code of six digits').fill('123456')
