@@ -23,8 +23,9 @@ export async function ensureMailboxPerson(
   const id = deps.ids.next('prs')
   const row = await tx.maybeOne<{ id: string; created: boolean }>(sql('person_ensure_mailbox')`
     with known as (
+      -- Shared until this purchase is committed: whoever erases or merges that person meanwhile waits and sees it.
       select person_id from identity
-      where organization_id = ${deps.organization} and issuer = ${mailboxIssuer} and subject = ${subject}
+      where organization_id = ${deps.organization} and issuer = ${mailboxIssuer} and subject = ${subject} for share
     ), made as (
       insert into person (id, organization_id, email, name, created_at)
       select ${id}, ${deps.organization}, ${subject}, ${mailbox.name}, ${ts(tx.now)}

@@ -1,13 +1,18 @@
 import type { Ctx } from '#action/context.ts'
 import type { Tx } from '#db/database.ts'
+import { enqueue } from '#db/jobs/queue.ts'
 import { sql, ts } from '#db/sql.ts'
+import { endAllFor } from '#entitlements/merge.ts'
+import { applyJob } from '#entitlements/store.ts'
 import { mailboxIssuer } from '#identity/people.ts'
 import { maskEmail } from '#mail/address.ts'
 import { sendMail } from '#mail/send.ts'
 import { forgetAddress } from '#mail/store.ts'
-import { forgetInOrders } from '#orders/person.ts'
+import { forgetInOrders, lockOrdersOf } from '#orders/person.ts'
 import { retained } from './privacy-plan.ts'
 import type { StepResult } from './privacy-shape.ts'
+
+export const erasedReason = 'The person asked to be erased.'
 
 // A shorter name would blank out innocent words.
 const nameLengthMin = 4
@@ -19,6 +24,15 @@ type Known = { readonly email: string | null; readonly name: string | null; read
  * without a name, so that the books and the seats keep pointing somewhere. The last message goes to the last address.
  */
 export async function eraseRecords(tx: Tx, ctx: Ctx, people: readonly string[]): Promise<StepResult> {
+  await lockOrdersOf(tx, people)
+  // A purchase that found this person a moment ago commits first; one that comes now finds nobody and makes a new one.
+  await tx.run(sql('erase_identities_lock')`select 1 from identity where person_id = any(${people}::text[]) for update`)
+  const accounts: string[] = []
+  for (const person of people) accounts.push(...(await endAllFor(tx, ctx, person, erasedReason)))
+  await enqueue(
+    tx,
+    accounts.map((account) => applyJob(ctx.organization, account)),
+  )
   const known = await tx.many<Known>(sql('erase_known')`
     select email, name, locale from person where id = any(${people}::text[]) order by id`)
   const addresses = await addressesOf(tx, people)

@@ -4,6 +4,7 @@ import { day, hour, minute } from '@bursar/kit/clock.ts'
 import type { Caller } from '#action/caller.ts'
 import { inTx } from '#action/context.ts'
 import { type PeopleWorld, peopleWorld } from '#main/people-testing.ts'
+import { peopleTasks } from './jobs.ts'
 import { mergePeople } from './merge.ts'
 
 let it: PeopleWorld
@@ -202,6 +203,31 @@ test('a person asks for it themselves only with a fresh proof; the last owner ne
   const owner = await it.mailbox('owner@erase.example')
   await it.answer('roles.grant', { personId: owner, role: 'owner', reason: 'test' })
   assert.equal(await it.code('people.erase', { personId: owner, reason: 'test' }), 'conflict')
+})
+
+test('a purchase in the very moment of the erasure is somebody new\u2019s, or erased with the rest; never an open seat of nobody', async () => {
+  for (let round = 0; round < 5; round++) {
+    const { personId, email } = await buyer(`race${round}`)
+    const session = await it.world.checkout([await it.world.sell(`again${round}`, 900, ['menu-pricing'])])
+    it.world.stripe.pay({ session, email })
+    const opened = await erase(personId)
+    const run = peopleTasks(it.world.app)['people.privacy']
+    await Promise.all([
+      it.world.deliver(),
+      run?.(
+        { organization: it.world.organization, requestId: opened.request.id },
+        { id: '1', attempts: 1, maxAttempts: 25 },
+      ),
+    ])
+    await it.settle(10 * minute)
+    const open = await it.world.rows(`select 1 from entitlement where person_id = '${personId}' and revoked_at is null`)
+    assert.equal(open.length, 0)
+    const [order] = await it.world.rows<{ person: string; email: string | null }>(
+      `select person_id as person, email from "order" where checkout_id = '${session}'`,
+    )
+    assert.equal(order?.email === null, order?.person === personId, 'an address only where its person is')
+    assert.deepEqual(it.world.owned(email), order?.person === personId ? [] : ['menu-pricing'])
+  }
 })
 
 test('every column that names a person is known to merging and to erasing', async () => {

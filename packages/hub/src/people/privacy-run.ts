@@ -8,7 +8,7 @@ import { sql, ts } from '#db/sql.ts'
 import { endAllFor } from '#entitlements/merge.ts'
 import { applyJob } from '#entitlements/store.ts'
 import { builtInIssuer } from '#identity/signed-in.ts'
-import { eraseMails, eraseRecords } from './erase-records.ts'
+import { erasedReason, eraseMails, eraseRecords } from './erase-records.ts'
 import { eraseSchool } from './erase-school.ts'
 import { collect } from './export.ts'
 import { endOutsideSessions } from './link.ts'
@@ -77,7 +77,7 @@ async function runStep(ctx: Ctx, request: PrivacyRequest, step: Step, people: re
 async function endAccess(tx: Tx, ctx: Ctx, people: readonly string[]): Promise<StepResult> {
   const accounts = new Set<string>()
   for (const person of people)
-    for (const account of await endAllFor(tx, ctx, person, 'The person asked to be erased.')) accounts.add(account)
+    for (const account of await endAllFor(tx, ctx, person, erasedReason)) accounts.add(account)
   await enqueue(
     tx,
     [...accounts].map((account) => applyJob(ctx.organization, account)),
