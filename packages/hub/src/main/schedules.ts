@@ -19,6 +19,7 @@ export const schedules: readonly ScheduleSpec[] = [
   schedule('messages without a job', 'mail.sweep', '*/2 * * * *'),
   schedule('old messages', 'mail.purge', '51 3 * * *'),
   schedule('old sessions and codes', 'identity.sweep', '29 * * * *'),
+  schedule('people: merges, addresses, copies and erasures', 'people.sweep', '*/15 * * * *'),
   schedule('old idempotency keys', 'actions.purge', '43 3 * * *'),
 ]
 
