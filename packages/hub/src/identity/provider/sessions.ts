@@ -86,7 +86,10 @@ function credential(request: IdentityRequest, cookieName: string, publicUrl: str
   return new Headers({ cookie })
 }
 
-/** Knows the sessions of the built-in provider, by cookie or by `Authorization: Bearer bst_…`. */
+/**
+ * Knows the sessions of the built-in provider, by cookie or by `Authorization: Bearer bst_…`. Browsers send an ended
+ * session's cookie for weeks, unasked: it counts as nobody's, and shuts out nobody who signed in elsewhere since.
+ */
 export const sessionSource =
   (home: AuthHome): SessionSource =>
   async (request) => {
@@ -95,7 +98,9 @@ export const sessionSource =
     const headers = credential(request, authCookies.sessionToken.name, home.deps.app.publicUrl)
     if (headers === null) return null
     const found = await auth.api.getSession({ headers })
-    return found === null ? 'invalid' : toSignedIn(home, found, headers.has('cookie') ? 'cookie' : 'token')
+    const via = headers.has('cookie') ? 'cookie' : 'token'
+    if (found === null) return via === 'cookie' ? null : 'invalid'
+    return toSignedIn(home, found, via)
   }
 
 /** The token of the session a window's cookie carries; null without one. */
