@@ -8,7 +8,8 @@ const visible = /^\/(?!\/)[!#-&(-;=?-[\]-~]*$/
 export function isInsidePath(path: string): boolean {
   if (path.length > pathMax || !visible.test(path)) return false
   const url = URL.parse(path, 'https://inside.invalid')
-  return url !== null && url.origin === 'https://inside.invalid'
+  // Taken apart and put together again, `/.//host` would be `//host`.
+  return url !== null && url.origin === 'https://inside.invalid' && !url.pathname.startsWith('//')
 }
 
 /** The origins a login link of this school may lead to: its own addresses, and the hosts its settings add. */

@@ -44,7 +44,9 @@ export function safeReturnPath(text: string, publicUrl: string): string | null {
   const printable = /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/
   if (text.length > returnPathMax || !printable.test(text)) return null
   const url = URL.parse(text, publicUrl)
-  return url !== null && url.origin === new URL(publicUrl).origin ? url.pathname + url.search + url.hash : null
+  if (url === null || url.origin !== new URL(publicUrl).origin) return null
+  // `/.//evil.example` lies here, but without its dots it is `//evil.example`, which browsers read as another host.
+  return url.pathname.startsWith('//') ? null : url.pathname + url.search + url.hash
 }
 
 const cookieTail = (app: App): string =>
