@@ -97,7 +97,7 @@ function prepare(
   const remembered = request.idempotencyKey !== undefined && action.effect !== 'read' && !dryRun
   const attempt = remembered && {
     organization: caller.organization,
-    key: checkKey(request.idempotencyKey ?? ''),
+    key: keyOf(caller, checkKey(request.idempotencyKey ?? '')),
     action: action.name,
     inputHash: hashInput(action.name, input),
     leaseToken: app.ids.next('lease'),
@@ -113,6 +113,12 @@ function prepare(
   }
   return { app, registered, caller, ctx, input, attempt: attempt || null, ...more }
 }
+
+/**
+ * People choose keys alike, and the answer is its owner's alone: each person has keys of their own, apart from the
+ * shop's servers, which share theirs. A chosen key holds no blank, so none can be made to look like another's.
+ */
+const keyOf = ({ user }: Caller, key: string): string => (user === undefined ? key : `${user.personId} ${key}`)
 
 function parse(registered: Registered, raw: unknown): Record<string, unknown> {
   const result = registered.input.safeParse(raw ?? {})
