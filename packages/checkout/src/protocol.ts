@@ -107,7 +107,7 @@ export function readFromFrame(data: unknown, nonce: string): FromFrame | null {
 const colourPattern =
   /^(#[0-9a-f]{3,8}|[a-z]{3,20}|(rgb|hsl|hwb|lab|lch|oklab|oklch|color)a?\([a-z\d.%,\s/+-]{1,60}\))$/i
 const fontPattern = /^[\w\s,'"-]{1,200}$/
-const radiusPattern = /^\d{1,2}(\.\d{1,3})?(px|rem|em)?$/
+const radiusPattern = /^(\d{1,2}(\.\d{1,3})?|\.\d{1,3})(px|rem|em)?$/
 const fitting = (pattern: RegExp, value: unknown): string => (pattern.test(text(value)) ? text(value) : '')
 
 /** Only values that can colour, round and write: no url(), no further declarations. */

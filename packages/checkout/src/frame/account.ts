@@ -53,7 +53,13 @@ class AccountApp extends App {
     if (this.#email === null) return loading()
     const { element } = this
     const session = readSession(this.organization)
-    if (session === null) return this.#signedOut(this.#email)
+    if (session === null) {
+      if (element === 'auth-status') return html`<p role="status">${say('signedOut')}</p>`
+      const form = this.signIn(this.#email)
+      return element === 'login'
+        ? form
+        : html`<details class="menu"><summary>${say('signInTitle')}</summary>${form}</details>`
+    }
     const who = session.email === '' ? say('signedIn') : say('signedInAs', { email: session.email })
     if (element === 'auth-status') return html`<p role="status">${who}</p>`
     if (element === 'login') return html`${heading(say('signedIn'))}<p>${who}</p>${this.#signOut()}`

@@ -11,11 +11,13 @@ export type DemoShop = Simulator & {
 }
 
 const style = `:root{color-scheme:light dark}
-body{margin:0;font:1rem/1.6 Georgia,serif;background:Canvas;color:CanvasText;--bursar-accent:#7a3e00;--bursar-radius:.75rem}
+body{margin:0;font:1rem/1.6 Georgia,serif;background:Canvas;color:CanvasText;--bursar-accent:#7a3e00;--bursar-radius:.75rem;--bursar-font:Georgia,serif}
 @media (prefers-color-scheme:dark){body{--bursar-accent:#ffb469;--bursar-on-accent:#201000}}
-header{display:flex;gap:1rem;align-items:center;justify-content:space-between;padding:1rem 1.5rem;border-bottom:1px solid #8886}
+header{display:flex;gap:1rem;align-items:start;justify-content:space-between;padding:1rem 1.5rem;border-bottom:1px solid #8886}
+bursar-profile-menu{flex:0 1 20rem}
 main{max-width:40rem;margin:2rem auto;padding:0 1.5rem}
 ul{padding:0;list-style:none}li{margin:.75rem 0}
+header a{padding:.75rem 0}
 a{color:inherit}a:focus-visible{outline:3px solid currentColor;outline-offset:2px}
 h1{font-size:1.75rem}h2{font-size:1rem;margin-top:3rem}
 ol{font:.875rem/1.5 ui-monospace,monospace}`
