@@ -47,6 +47,17 @@ export async function startHostedCheckout(deps: ContractDeps, input: HostedInput
   return { orderRef: answer.orderRef, location: locationOf(deps, answer), cookie: cookieOf(deps, answer) }
 }
 
+/** The same from the fields of a plain form, as a page's route needs it; `cookie` is a whole Set-Cookie value. */
+export async function startFromForm(
+  deps: ContractDeps,
+  form: URLSearchParams,
+  request: HostedInput['request'],
+  traceId: string,
+): Promise<{ readonly location: string; readonly cookie: string | null }> {
+  const started = await startHostedCheckout(deps, { ...bodyOfForm(form), request, traceId })
+  return { location: started.location, cookie: started.cookie?.header ?? null }
+}
+
 const locationOf = ({ app }: ContractDeps, answer: CheckoutAnswer): string =>
   answer.url ?? `${app.publicUrl}/orders/${answer.orderRef}`
 

@@ -71,10 +71,12 @@ function whenTaken(facts: ClaimFacts, owns: boolean): ClaimDecision {
   return withoutEvidence(facts)
 }
 
+const held = (shown: Shown): boolean => shown === 'valid' || shown === 'burnt'
+
 function withoutEvidence(facts: ClaimFacts): ClaimDecision {
   if (facts.secret === 'valid' && facts.gift) return { kind: 'gift_of_another' }
-  // Taken back from the paid mailbox: only a proof of that one counts now.
-  if (facts.mailboxOnly && (facts.secret !== 'none' || facts.link !== 'none') && !facts.claimant.mailboxFresh)
+  // Taken back from the paid mailbox: only a proof of that one counts now. Who held a secret once knows of the order.
+  if (facts.mailboxOnly && (held(facts.secret) || held(facts.link)) && !facts.claimant.mailboxFresh)
     return { kind: 'unproven' }
   if (facts.secret !== 'none' || facts.link !== 'none') return { kind: 'unknown' }
   return facts.claimant.mailboxFresh ? { kind: 'unknown' } : { kind: 'unproven' }

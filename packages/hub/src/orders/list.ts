@@ -18,6 +18,9 @@ export type OrderView = {
   readonly amount: bigint
   readonly amountRefunded: bigint
   readonly livemode: boolean
+  readonly learnerEmail: string | null
+  readonly gift: boolean
+  readonly claimedAt: Instant | null
   readonly createdAt: Instant
   readonly paidAt: Instant | null
 }
@@ -36,7 +39,8 @@ export const ordersBy = (tx: Tx, f: OrderFilter) =>
   tx.many<OrderView>(sql('order_list')`
     select id, connection_id as "connectionId", checkout_id as "checkoutId", payment_id as "paymentId",
       subscription_id as "subscriptionId", state, issue, issue_detail as "issueDetail", person_id as "personId", email, currency,
-      amount, amount_refunded as "amountRefunded", livemode, created_at as "createdAt", paid_at as "paidAt"
+      amount, amount_refunded as "amountRefunded", livemode, learner_email as "learnerEmail", gift is not null as gift, claimed_at as "claimedAt",
+      created_at as "createdAt", paid_at as "paidAt"
     from "order"
     where organization_id = bursar_organization() and (${f.id ?? null}::text is null or id = ${f.id ?? null})
       and (${f.state ?? null}::text is null or state = ${f.state ?? null})

@@ -18,6 +18,9 @@ export const orderShape = z.object({
   amount: integer,
   amountRefunded: integer,
   livemode: z.boolean(),
+  learnerEmail: z.string().nullable().describe('Where the seat is for another mailbox than the one that paid.'),
+  gift: z.boolean(),
+  claimedAt: instant.nullable().describe('When somebody proved it theirs.'),
   createdAt: instant,
   paidAt: instant.nullable(),
 })

@@ -17,6 +17,19 @@ export type Mortal = {
   bury(): Promise<void>
 }
 
+/** What hangs in the grave ends with an error nobody waits for. */
+const quietly = async (work: Promise<unknown>): Promise<void> => void (await Promise.allSettled([work]))
+
+/** The way out of a process: each call is two steps, before it is sent and after it was answered. */
+const steppingHttp =
+  (http: App['http'], step: () => Promise<void>): App['http'] =>
+  async (request): Promise<HttpOutcome> => {
+    await step()
+    const answer = await http(request)
+    await step()
+    return answer
+  }
+
 /**
  * A process that dies for good at its `moment`-th step. Steps are the beginning and the commit of each transaction,
  * and each call to the outside before it is sent and after it was answered. Dying means that it hangs there, as a
@@ -42,17 +55,7 @@ export function mortal(world: World, node: string, moment: number): Mortal {
     await grave
   }
   const db = createDatabase({ url: world.database.url, clock: world.clock, max: 3, step })
-  const app: App = {
-    ...world.app,
-    node,
-    db,
-    http: async (request): Promise<HttpOutcome> => {
-      await step()
-      const answer = await world.app.http(request)
-      await step()
-      return answer
-    },
-  }
+  const app: App = { ...world.app, node, db, http: steppingHttp(world.app.http, step) }
   const drain = createDrain({
     url: world.database.url,
     tasks: tasksOf(app),
@@ -65,13 +68,9 @@ export function mortal(world: World, node: string, moment: number): Mortal {
   return {
     node,
     app,
-    during: async (doing) => {
+    during: (doing) => {
       const done = doing().then(() => false)
-      // It hangs in the grave, and ends with an error nobody waits for.
-      work = done.then(
-        () => undefined,
-        () => undefined,
-      )
+      work = quietly(done)
       return Promise.race([done, death.then(() => true)])
     },
     run: async () => {

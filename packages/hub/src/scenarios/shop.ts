@@ -43,6 +43,46 @@ export type Begun = {
 const slug = 'school'
 let keys = 0
 
+function signIn(world: World, sessions: Map<string, SignedIn>, subject: string, more: Parameters<Shop['session']>[1]) {
+  const { fresh = false, ...rest } = more ?? {}
+  const token = `test_${subject}_${sessions.size}`
+  const now = world.clock.now()
+  const proven = { mailboxProvenAt: fresh ? now : null, emailVerified: fresh, authenticatedAt: now }
+  sessions.set(token, signedInAs(subject, { ...proven, ...rest }))
+  return token
+}
+
+async function openServer(world: World, sessions: ReadonlyMap<string, SignedIn>, more: Partial<ContractLimits>) {
+  const source: SessionSource = async (request) => {
+    const token = /^Bearer (test_.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    return token === undefined ? null : (sessions.get(token) ?? 'invalid')
+  }
+  const app = { ...world.app, guard: createGuard({ allowLoopback: true }) }
+  const limits = { checkoutsPerMinute: 10_000, questionsPerMinute: 10_000, ...more }
+  const server = await createServer(app, {
+    registry: defineActions(allActions),
+    ready: () => true,
+    callers: [userCallers(app, [source])],
+    routes: [(fastify) => contractRoutes(fastify, app, { sources: [source], limits })],
+  })
+  const post: Shop['post'] = async (path, body, { token, key, headers = {} } = {}) => {
+    const answer = await server.fastify.inject({
+      method: 'POST',
+      url: path,
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}`, 'bursar-organization': slug }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+        ...headers,
+      },
+      payload: JSON.stringify(body),
+    })
+    const json = answer.json() as Record<string, unknown> & { error?: { code: string } }
+    return { status: answer.statusCode, body: json, code: json.error?.code ?? null }
+  }
+  return { server, post }
+}
+
 export async function createShop(
   options: WorldOptions & { readonly limits?: Partial<ContractLimits> } = {},
 ): Promise<Shop> {
@@ -51,46 +91,12 @@ export async function createShop(
     `update connection set config = config || '{"publishableKey": "pk_test_world0000"}' where category = 'payment'`,
   )
   const sessions = new Map<string, SignedIn>()
-  const source: SessionSource = async (request) => {
-    const token = /^Bearer (test_.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    return token === undefined ? null : (sessions.get(token) ?? 'invalid')
-  }
-  const app = { ...world.app, guard: createGuard({ allowLoopback: true }) }
-  const limits = { checkoutsPerMinute: 10_000, questionsPerMinute: 10_000, ...options.limits }
-  const server = await createServer(app, {
-    registry: defineActions(allActions),
-    ready: () => true,
-    callers: [userCallers(app, [source])],
-    routes: [(fastify) => contractRoutes(fastify, app, { sources: [source], limits })],
-  })
-  const post: Shop['post'] = async (path, body, more = {}) => {
-    const answer = await server.fastify.inject({
-      method: 'POST',
-      url: path,
-      headers: {
-        'content-type': 'application/json',
-        ...(more.token === undefined ? {} : { authorization: `Bearer ${more.token}`, 'bursar-organization': slug }),
-        ...(more.key === undefined ? {} : { 'idempotency-key': more.key }),
-        ...more.headers,
-      },
-      payload: JSON.stringify(body),
-    })
-    const json = answer.json() as Record<string, unknown> & { error?: { code: string } }
-    return { status: answer.statusCode, body: json, code: json.error?.code ?? null }
-  }
+  const { server, post } = await openServer(world, sessions, options.limits ?? {})
   return {
     world,
     slug,
     organization: world.organization,
-    session: (subject, { fresh = false, ...more } = {}) => {
-      const token = `test_${subject}_${sessions.size}`
-      const mailboxProvenAt = fresh ? world.clock.now() : null
-      sessions.set(
-        token,
-        signedInAs(subject, { mailboxProvenAt, emailVerified: fresh, authenticatedAt: world.clock.now(), ...more }),
-      )
-      return token
-    },
+    session: (subject, more = {}) => signIn(world, sessions, subject, more),
     post,
     begin: async (body, more = {}) => {
       keys += 1
