@@ -73,6 +73,19 @@ test('a mailbox that somebody has proven is not taken over by the next who prove
   assert.equal(second.mailboxPersonId, null)
 })
 
+test('an unproven mailbox of somebody who signs in otherwise is not theirs who prove it next', async () => {
+  const waiting = await paidMailbox('ada@example.com')
+  await it.app.db.direct({
+    name: '',
+    text: `insert into identity (organization_id, issuer, subject, person_id, created_at)
+      values ('${organization}', 'https://issuer.test', 'bea', '${waiting.id}', now())`,
+    values: [],
+  })
+  const found = await ensure(provenNow('ada', 'ada@example.com'))
+  assert.notEqual(found.id, waiting.id)
+  assert.equal(found.mailboxPersonId, null)
+})
+
 test('I7: an address the issuer does not vouch for is not kept as a contact', async () => {
   const found = await ensure(signedInAs('eve', { email: 'victim@example.com', emailVerified: false }))
   assert.equal(await emailOf(found.id), null)

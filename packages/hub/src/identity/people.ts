@@ -74,12 +74,12 @@ export async function ensurePerson(tx: Tx, deps: Deps, signedIn: SignedIn): Prom
     await touch(tx, deps, signedIn)
     if (mailbox !== null && waiting === null)
       return { id: known, created: false, mailboxPersonId: await takeMailbox(tx, deps, mailbox, known) }
-    const other = waiting !== null && waiting.provenAt === null && waiting.personId !== known ? waiting.personId : null
+    const other = waiting?.waits === true && waiting.personId !== known ? waiting.personId : null
     return { id: known, created: false, mailboxPersonId: other }
   }
   const { issuer, subject } = signedIn
   const email = signedIn.emailVerified || proven ? signedIn.email : null
-  if (mailbox !== null && waiting !== null && waiting.provenAt === null) {
+  if (waiting?.waits === true) {
     await bind(tx, deps, issuer, subject, waiting.personId, email, proven)
     await tx.run(sql('mailbox_proven')`
       update identity set proven_at = ${ts(tx.now)}
@@ -108,9 +108,12 @@ export const personOf = async (
   return row?.id ?? null
 }
 
+/** `waits`: nobody has proven the mailbox, and nobody signs in as its person in another way. */
 const mailboxOf = (tx: Tx, organization: string, mailbox: string) =>
-  tx.maybeOne<{ personId: string; provenAt: number | null }>(sql('mailbox_identity')`
-    select person_id as "personId", proven_at as "provenAt" from identity
+  tx.maybeOne<{ personId: string; waits: boolean }>(sql('mailbox_identity')`
+    select person_id as "personId", proven_at is null and not exists (
+        select 1 from identity o where o.person_id = i.person_id and o.issuer <> ${mailboxIssuer}) as waits
+    from identity i
     where organization_id = ${organization} and issuer = ${mailboxIssuer} and subject = ${mailbox} for update`)
 
 /** Makes a proven mailbox a person's own; when it was paid for in this very moment, names the person waiting there. */
@@ -118,7 +121,7 @@ async function takeMailbox(tx: Tx, deps: Deps, mailbox: string, personId: string
   const taken = await bind(tx, deps, mailboxIssuer, mailbox, personId, mailbox, true)
   if (taken === 1) return null
   const theirs = await mailboxOf(tx, deps.organization, mailbox)
-  return theirs?.provenAt === null ? theirs.personId : null
+  return theirs?.waits === true ? theirs.personId : null
 }
 
 const bind = (

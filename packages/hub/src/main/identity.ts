@@ -1,17 +1,19 @@
 import { hkdfSync } from 'node:crypto'
 import { second } from '@bursar/kit/clock.ts'
 import type { App } from '#action/context.ts'
-import { systemCtx } from '#action/context.ts'
+import { inTx, systemCtx } from '#action/context.ts'
 import { type CallerSource, userCallers } from '#identity/callers.ts'
 import { createIssuers, type Issuers } from '#identity/issuers/index.ts'
 import { setSessionCookie } from '#identity/issuers/sessions.ts'
 import type { CodeDelivery } from '#identity/provider/deps.ts'
 import { codeSeconds } from '#identity/provider/options.ts'
 import { createProvider, type Provider } from '#identity/provider/provider.ts'
-import type { SessionSource, SignedIn } from '#identity/signed-in.ts'
+import { type SessionSource, type SignedIn, signedInBy } from '#identity/signed-in.ts'
 import { callerOfUser } from '#identity/user-caller.ts'
 import { sendMailNow } from '#mail/deliver.ts'
 import { claimMailbox } from '#orders/claim-mailbox.ts'
+import { joinWaitingMailbox } from '#people/join.ts'
+import { provideSignIn } from '#people/sign-in-systems.ts'
 import type { SignInDoor } from '#surfaces/sign-in-routes.ts'
 
 /** Everything by which this process knows who asks. */
@@ -50,6 +52,10 @@ export function buildIdentity(app: App, parts: IdentityParts): Identity {
   })
   const issuers = createIssuers(app)
   const sources = [provider.source, ...issuers.sources]
+  provideSignIn(app.db, {
+    readToken: (token) => signedInBy(sources, { method: 'POST', headers: { authorization: `Bearer ${token}` } }),
+    builtIn: provider,
+  })
   return {
     provider,
     issuers,
@@ -118,5 +124,8 @@ const doorOf = (app: App, provider: Provider, issuers: Issuers): SignInDoor => (
 export async function takeWhatWaits(app: App, organization: string, signedIn: SignedIn): Promise<void> {
   const { actor, user } = await callerOfUser(app, signedIn, organization)
   if (user === undefined) return
-  await claimMailbox({ ...systemCtx(app, organization, 'sign-in'), actor, user }, user)
+  const ctx = { ...systemCtx(app, organization, 'sign-in'), actor, user }
+  // Whole persons first: what is claimed singly would leave behind the roles that wait at the mailbox.
+  await inTx(ctx, (tx) => joinWaitingMailbox(tx, ctx, user))
+  await claimMailbox(ctx, user)
 }

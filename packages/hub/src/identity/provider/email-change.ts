@@ -1,4 +1,4 @@
-import { minute } from '@bursar/kit/clock.ts'
+import { type Instant, minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { secureRandom } from '@bursar/kit/random.ts'
 import { hashSecret, verifySecretHash } from '@bursar/kit/signature/token.ts'
@@ -16,7 +16,13 @@ const attemptsMax = 3
 /** One pending change per person; takeMailbox (session-rows.ts) drops it under this name. */
 const identifierOf = (subject: string): string => `email-change:${subject}`
 
-type Pending = { readonly email: string; readonly hash: string; readonly session: string; readonly attempts: number }
+type Pending = {
+  readonly email: string
+  readonly hash: string
+  readonly session: string
+  readonly attempts: number
+  readonly startedAt: Instant
+}
 
 const mintCode = (): string => {
   const number = Buffer.from(secureRandom.bytes(6)).readUIntBE(0, 6)
@@ -39,7 +45,13 @@ export async function requestEmailChange(
   await takeAttempt(app, 'email change', signedIn.subject)
   await takeAttempt(app, 'code to address', email)
   const code = mintCode()
-  const pending: Pending = { email, hash: hashSecret(code), session: signedIn.sessionId, attempts: 0 }
+  const pending: Pending = {
+    email,
+    hash: hashSecret(code),
+    session: signedIn.sessionId,
+    attempts: 0,
+    startedAt: app.clock.now(),
+  }
   await store(home, signedIn.subject, pending)
   await deliverCode({ email, code, kind: 'email_change', organization: context.organization })
 }
@@ -53,15 +65,18 @@ const store = async (home: AuthHome, subject: string, pending: Pending): Promise
     values (${app.ids.next('aut')}, ${identifierOf(subject)}, ${JSON.stringify(pending)}, ${ts(now + codeMs)}, ${ts(now)}, ${ts(now)})`)
 }
 
+export type EmailChanged = {
+  readonly before: string
+  readonly after: string
+  /** When it was asked for: whoever has taken over the mailbox since then keeps it. */
+  readonly startedAt: Instant
+}
+
 /**
  * Changes the address, with the code that was sent to the new one, in the session that asked for it. Other sessions
  * end. Throws `code_wrong` for every reason but `already_exists`, which only the owner of the new mailbox can see.
  */
-export async function confirmEmailChange(
-  home: AuthHome,
-  signedIn: SignedIn,
-  code: string,
-): Promise<{ readonly before: string; readonly after: string }> {
+export async function confirmEmailChange(home: AuthHome, signedIn: SignedIn, code: string): Promise<EmailChanged> {
   const { app } = home.deps
   // Taken out first: two answers at once cannot both use it.
   const [row] = await app.db.direct<{ value: string; expires: number }>(sql('auth_email_change_take')`
@@ -86,5 +101,5 @@ export async function confirmEmailChange(
   await app.db.direct(sql('auth_session_proven')`
     update auth.session set "mailboxProvenAt" = ${now} where id = ${signedIn.sessionId}`)
   await endSessions(home, signedIn.subject, { except: signedIn.sessionId })
-  return { before: changed.before, after: pending.email }
+  return { before: changed.before, after: pending.email, startedAt: pending.startedAt }
 }

@@ -14,7 +14,7 @@ import {
 } from './clients.ts'
 import { type CodeAnswer, requestCode, type SignInContext, signInByMailbox, verifyCode } from './codes.ts'
 import type { ProviderDeps } from './deps.ts'
-import { confirmEmailChange, requestEmailChange } from './email-change.ts'
+import { confirmEmailChange, type EmailChanged, requestEmailChange } from './email-change.ts'
 import { handOver } from './hand-over.ts'
 import { setPassword, signInWithPassword } from './password-sign-in.ts'
 import { providerRoutes } from './routes.ts'
@@ -49,7 +49,7 @@ export type Provider = {
   /** Needs a session that proved itself just now; see `demandProof`. */
   setPassword(signedIn: SignedIn, password: string): Promise<void>
   requestEmailChange(signedIn: SignedIn, email: string, context: Pick<SignInContext, 'organization'>): Promise<void>
-  confirmEmailChange(signedIn: SignedIn, code: string): Promise<{ readonly before: string; readonly after: string }>
+  confirmEmailChange(signedIn: SignedIn, code: string): Promise<EmailChanged>
   /** Takes over an account of another platform, with its password hash. Never called by a route. */
   importUser(user: ImportedUser): Promise<{ readonly subject: string; readonly outcome: 'made' | 'exists' }>
   deleteUser(subject: string): Promise<boolean>

@@ -156,15 +156,11 @@ async function askForEmail(it: At): Promise<FastifyReply> {
   return sendPage(it.reply, emailCodePage(email, null))
 }
 
-// How long a change may wait for its code (provider/email-change.ts): it cannot have begun before.
-const changeBeganMs = 10 * 60_000
-
 async function confirmEmail(it: At): Promise<FastifyReply> {
   const { deps, signedIn } = it
   const code = text(it, 'code').replaceAll(/\s/g, '')
   try {
-    const { after } = await deps.provider.confirmEmailChange(signedIn, code)
-    const startedAt = deps.app.clock.now() - changeBeganMs
+    const { after, startedAt } = await deps.provider.confirmEmailChange(signedIn, code)
     const { issuer, subject } = signedIn
     await changeEmailOfIdentity(deps.app, { issuer, subject, newEmail: after, startedAt })
     return goOn(it.reply, '/account')
