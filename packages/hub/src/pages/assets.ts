@@ -20,6 +20,8 @@ export type Assets = {
 type Plan = {
   readonly shared: BuildOptions
   readonly builds: readonly BuildOptions[]
+  /** Names of properties that are shortened. */
+  readonly mangle: string
   readonly languages: readonly string[]
   readonly licenses: readonly string[]
 }
@@ -49,7 +51,14 @@ async function bundle(): Promise<Assets> {
   const home = fileURLToPath(new URL('.', manifest))
   const results = await Promise.all(
     plan.builds.map((options) =>
-      build({ ...plan.shared, ...options, absWorkingDir: home, outdir: 'dist', write: false }),
+      build({
+        ...plan.shared,
+        ...options,
+        mangleProps: new RegExp(plan.mangle),
+        absWorkingDir: home,
+        outdir: 'dist',
+        write: false,
+      }),
     ),
   )
   // Its own process; nothing else here bundles.

@@ -189,6 +189,7 @@ export const texts = {
     },
     sessions: 'Where you are signed in',
     unknownDevice: 'An unknown browser',
+    device: (browser: string, system: string) => `${browser} on ${system}`,
     since: (day: string, address: string | null) => `Since ${day}${address === null ? '' : `, from ${address}`}`,
     thisOne: 'This one',
     end: 'End',

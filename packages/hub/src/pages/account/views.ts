@@ -23,6 +23,19 @@ export type AccountShown = {
   readonly done: string | null
 }
 
+// Browsers name themselves after each other; the first of these that is there is the one.
+const browsers = { Edg: 'Edge', OPR: 'Opera', Firefox: 'Firefox', Chrome: 'Chrome', Safari: 'Safari' } as const
+const systems = { Android: 'Android', iPhone: 'iPhone', iPad: 'iPad', Windows: 'Windows', Mac: 'Mac', Linux: 'Linux' }
+
+/** A browser in words its owner knows; its own text when it is none we know. */
+function deviceName(text: string | null): string {
+  const find = (names: Readonly<Record<string, string>>) =>
+    Object.entries(names).find(([mark]) => text?.includes(mark) === true)?.[1]
+  const [browser, system] = [find(browsers), find(systems)]
+  if (browser === undefined) return text ?? t.unknownDevice
+  return system === undefined ? browser : t.device(browser, system)
+}
+
 const day = (at: number | string): string => new Date(at).toISOString().slice(0, 10)
 
 const seatRow = (seat: OwnSeat): Markup =>
@@ -61,7 +74,7 @@ const sessionsPart = (user: UserExport, signedIn: SignedIn): Markup =>
     t.sessions,
     html`<ul class="rows">${user.sessions.map(
       (s) =>
-        html`<li><div class="row"><div><p>${s.device ?? t.unknownDevice}</p><p class="note">${t.since(day(s.createdAt), s.address)}</p></div>${
+        html`<li><div class="row"><div><p>${deviceName(s.device)}</p><p class="note">${t.since(day(s.createdAt), s.address)}</p></div>${
           s.id === signedIn.sessionId
             ? html`<p class="state good">${t.thisOne}</p>`
             : buttonForm('/account/end-session', t.end, { fields: { session: s.id }, quiet: true })
