@@ -125,7 +125,7 @@ test('an address changes with a code to the new mailbox, in the session that ask
   const changed = await world.provider.confirmEmailChange(asker.signedIn, world.code('new@example.org'))
   const { before, after, startedAt } = changed
   assert.deepEqual([before, after], ['old@example.org', 'new@example.org'])
-  assert.ok(startedAt <= on.it.app.clock.now())
+  assert.ok(startedAt <= world.it.app.clock.now())
   const found = await world.provider.source({
     method: 'GET',
     headers: { authorization: `Bearer ${asker.token}` },
