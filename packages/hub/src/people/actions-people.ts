@@ -6,6 +6,7 @@ import { normalizeEmail } from '#identity/people.ts'
 import { changeEmail } from './email.ts'
 import { unlinkIdentity } from './link.ts'
 import { mergePeople } from './merge.ts'
+import { refuseMightier } from './privilege.ts'
 import { accountsOf, customersOf, identitiesOf, peopleOf, sessionCount } from './read.ts'
 import { accountShape, customerShape, identityShape, mergeShape, personShape } from './shape.ts'
 
@@ -67,12 +68,14 @@ export const merge = action({
   access: 'people:write',
   effect: 'write',
   secondFactor: true,
-  run: (ctx, input) =>
-    mergePeople(ctx.tx, ctx, {
+  run: async (ctx, input) => {
+    await refuseMightier(ctx, [input.fromPersonId, input.personId])
+    return mergePeople(ctx.tx, ctx, {
       from: input.fromPersonId,
       into: input.personId,
       evidence: { kind: 'operator', reason: input.reason, staffAccounts: input.staffAccounts },
-    }),
+    })
+  },
 })
 
 export const setEmail = action({
@@ -87,11 +90,13 @@ export const setEmail = action({
   access: 'people:write',
   effect: 'write',
   secondFactor: true,
-  run: (ctx, input) =>
-    changeEmail(ctx.tx, ctx, input.personId, {
+  run: async (ctx, input) => {
+    await refuseMightier(ctx, [input.personId])
+    return changeEmail(ctx.tx, ctx, input.personId, {
       newEmail: input.email,
       by: { kind: 'operator', reason: input.reason },
-    }),
+    })
+  },
 })
 
 export const unlink = action({
@@ -103,6 +108,7 @@ export const unlink = action({
   effect: 'write',
   secondFactor: true,
   run: async (ctx, input) => {
+    await refuseMightier(ctx, [input.personId])
     await unlinkIdentity(ctx, input.personId, input)
     return { identities: await identitiesOf(ctx.tx, input.personId) }
   },

@@ -6,6 +6,7 @@ import { releaseAccount } from './erase-school.ts'
 import { download } from './export.ts'
 import { actorId } from './merge.ts'
 import { listRequests, openRequest, requestById, saveStep, settleRequest, stepsOf } from './privacy.ts'
+import { refuseMightier } from './privilege.ts'
 import { requestShape, stepShape } from './shape.ts'
 
 const reason = z.string().trim().min(3).max(300).describe('Why, and how the person asked for it.')
@@ -22,6 +23,7 @@ export const erase = action({
   effect: 'write',
   secondFactor: true,
   run: async (ctx, input) => {
+    await refuseMightier(ctx, [input.personId])
     const { request, steps, already } = await openRequest(ctx.tx, ctx, { kind: 'erase', ...input })
     return { request, steps: [...steps], already }
   },
