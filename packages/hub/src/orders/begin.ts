@@ -7,6 +7,7 @@ import { offersOf } from '#catalog/products.ts'
 import type { Tx } from '#db/database.ts'
 import { json, sql } from '#db/sql.ts'
 import { record } from '#events/timeline.ts'
+import { normalizeEmail } from '#identity/people.ts'
 import { insertClaim } from './claim-store.ts'
 import { type Gift, insertOrder, type OrderRow } from './store.ts'
 
@@ -143,7 +144,7 @@ async function insert(tx: Tx, ctx: Ctx, connection: Connection, cart: Cart, clai
   await tx.run(sql('order_begin')`
     update "order" set request_key = ${cart.requestKey}, request_hash = ${hashOf(cart)}, email = ${cart.email}, ui = ${cart.ui},
       promotion_code = ${cart.promotionCode}, gift = ${cart.gift === null ? null : json(cart.gift)}::jsonb,
-      learner_email = ${cart.gift?.email ?? null}, buyer_id = ${buyer?.personId ?? null}
+      learner_email = ${cart.gift?.email == null ? null : normalizeEmail(cart.gift.email)}, buyer_id = ${buyer?.personId ?? null}
     where id = ${id}`)
   await record(tx, ctx, [{ kind: 'order.created', orderId: id, data: { amount: 0n, currency: null } }])
   if (owner !== null) await ownFromStart(tx, ctx, id, owner)

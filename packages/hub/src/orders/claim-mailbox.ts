@@ -8,6 +8,7 @@ import { applyJob } from '#entitlements/store.ts'
 import { mailboxIssuer, normalizeEmail } from '#identity/people.ts'
 import { freshProofMs, isFresh } from '#identity/signed-in.ts'
 import { bind } from './claim.ts'
+import { moveAssignedOf } from './move.ts'
 import { findOrderById } from './store.ts'
 
 // One mailbox with more unclaimed purchases than this takes the rest with its next proof.
@@ -21,7 +22,7 @@ const waitingFor = (tx: Tx, mailbox: string) =>
     select id from (
       select id from "order" where email_key = ${mailbox} and learner_email is null and gift is null
         and organization_id = bursar_organization() and claimed_at is null and paid_at is not null
-      union select id from "order" where lower(learner_email) = ${mailbox}
+      union select id from "order" where learner_email = ${mailbox}
         and organization_id = bursar_organization() and claimed_at is null and paid_at is not null) o
     order by id limit ${ordersMax}`)
 
@@ -71,7 +72,20 @@ async function takeOver(tx: Tx, ctx: Ctx, mailbox: string, to: string): Promise<
   await tx.run(sql('mailbox_taken')`
     update identity set person_id = ${to}, proven_at = ${ts(tx.now)}
     where organization_id = ${ctx.organization} and issuer = ${mailboxIssuer} and subject = ${mailbox}`)
-  return from === to ? [] : moveGifts(tx, ctx, from, to)
+  if (from === to) return []
+  return [...(await moveAssigned(tx, ctx, from, to)), ...(await moveGifts(tx, ctx, from, to))]
+}
+
+/** Seats of other people's orders that were assigned to the address. */
+async function moveAssigned(tx: Tx, ctx: Ctx, from: string, to: string): Promise<readonly string[]> {
+  const orders = await tx.many<{ orderId: string }>(sql('mailbox_assigned')`
+    select distinct order_id as "orderId" from seat_assignment where person_id = ${from} order by order_id limit ${ordersMax}`)
+  const accounts: string[] = []
+  for (const { orderId } of orders) {
+    const order = await findOrderById(tx, orderId)
+    if (order !== null) accounts.push(...(await moveAssignedOf(tx, ctx, order, { from, to })))
+  }
+  return accounts
 }
 
 const othersOf = async (tx: Tx, personId: string): Promise<boolean> =>

@@ -2,7 +2,7 @@ import { CodedError } from '@bursar/kit/errors.ts'
 import { type Ctx, inTx } from '#action/context.ts'
 import { accountFor, type Begun, begin, type Cart, checkoutLifeMs, refuseUnknownPrices } from './begin.ts'
 import { newSecret, secretHash } from './links.ts'
-import { openForm } from './open-form.ts'
+import { connectorFor, openForm } from './open-form.ts'
 import { refuseOddAddresses } from './return-address.ts'
 import { settleNow } from './settle-now.ts'
 
@@ -32,6 +32,8 @@ export async function beginCheckout(ctx: Ctx, cart: Cart): Promise<Checkout> {
     await refuseUnknownPrices(tx, account, cart)
     return account
   })
+  // An account that cannot show the form is told before there is an order.
+  connectorFor(ctx, connection, cart)
   if (ctx.dryRun) return nothing
   const claimSecret = newSecret()
   const order = await inTx(ctx, (tx) => begin(tx, ctx, connection, cart, secretHash(claimSecret)))

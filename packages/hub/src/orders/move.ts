@@ -110,3 +110,25 @@ async function handOver(
       and (select count(*) from entitlement e where e.person_id = ${move.from} and e.course_id = n.course_id
         and e.revoked_at is null) <= 1`)
 }
+
+/** The seats of an order that were assigned to one person are another's; the order is locked. */
+export async function moveAssignedOf(
+  tx: Tx,
+  ctx: Ctx,
+  order: OrderRow,
+  move: { readonly from: string; readonly to: string },
+): Promise<readonly string[]> {
+  const { from, to } = move
+  const reasons = await tx.many<Reason>(sql('move_assigned_reasons')`
+    select e.id, e.source, e.source_id as "sourceId", e.course_id as "courseId", e.ends_at as "endsAt", e.ended_by_hand as "endedByHand"
+    from entitlement e join seat_assignment a on a.line_id = e.source_id and a.person_id = e.person_id
+    where e.order_id = ${order.id} and e.person_id = ${from} order by e.id`)
+  await tx.run(sql('move_assignment')`
+    update seat_assignment a set person_id = ${to} where a.order_id = ${order.id} and a.person_id = ${from}
+      and not exists (select 1 from seat_assignment b where b.line_id = a.line_id and b.person_id = ${to})`)
+  await keepEndedByHand(tx, ctx, reasons, to)
+  await handOver(tx, { from, to, courses: [...new Set(reasons.map((r) => r.courseId))] })
+  const ended = await endFor(tx, ctx, order.id, from, reasons)
+  const settled = await reevaluate(tx, ctx, order, order)
+  return [...ended, ...(settled.outcome === 'settled' ? settled.accounts : [])]
+}

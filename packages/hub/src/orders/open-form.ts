@@ -16,13 +16,18 @@ export type Form = {
   readonly publishableKey: string | null
 }
 
+/** The connector of the account; refuses one that cannot show what is asked for. */
+export function connectorFor(ctx: Ctx, connection: Connection, cart: Pick<Cart, 'ui'>): PaymentConnector {
+  const connector = paymentsOf(ctx, connection)
+  if (cart.ui === 'hosted_page' || connector.publishableKey !== null) return connector
+  throw new CodedError('connection_unusable', 'The payment account has no publishable key, which a form needs.', {
+    connectionId: connection.id,
+  })
+}
+
 /** Asks the provider for the form of an order. Asked again for the same order it gives the same form, never a second. */
 export async function openForm(ctx: Ctx, connection: Connection, order: Begun, cart: Cart): Promise<Form> {
-  const connector = paymentsOf(ctx, connection)
-  if (cart.ui !== 'hosted_page' && connector.publishableKey === null)
-    throw new CodedError('connection_unusable', 'The payment account has no publishable key, which a form needs.', {
-      connectionId: connection.id,
-    })
+  const connector = connectorFor(ctx, connection, cart)
   const mode = cart.mode ?? (await modeOf(ctx, connection, cart))
   let made = await ask(connector, connection, order, cart, mode ?? 'payment')
   if (!made.ok && mode === null && isRecurring(made.failure)) {

@@ -198,6 +198,28 @@ test('further seats of a quantity are given to others, never more than were paid
   assert.equal(people.filter((p) => shop.world.owned(p).length > 0).length, 0)
 })
 
+test('a seat that was assigned to an address goes with its mailbox to whoever proves it', async () => {
+  const known = shop.session('colleague', { email: 'colleague-login@seats.example', fresh: true })
+  await shop.action('seats.list', {}, known)
+  const order = await paid('boss@seats.example', { prices: [{ price, quantity: 2 }] })
+  const got = await act('orders.get', { orderId: order.orderRef })
+  const [line] = got.body.lines as { id: string }[]
+  await act('orders.assign_seat', { orderId: order.orderRef, lineId: line?.id, email: 'colleague@seats.example' })
+  await shop.world.settle(minute)
+  const token = shop.session('colleague', { email: 'colleague@seats.example', fresh: true })
+  await shop.action('purchases.claim_mailbox', {}, token)
+  await shop.world.settle(minute)
+  const seats = (await shop.action('seats.list', {}, token)).body.seats as { state: string }[]
+  assert.deepEqual(
+    seats.map((s) => s.state),
+    ['open'],
+  )
+  assert.deepEqual(shop.world.owned('colleague-login@seats.example'), ['sourdough-basics'])
+  assert.deepEqual(shop.world.owned('colleague@seats.example'), [])
+  assert.deepEqual(shop.world.owned('boss@seats.example'), ['sourdough-basics'])
+  await assertPromise(shop.world)
+})
+
 test('a claim link is sent again to its own mailbox only, and ends the earlier one', async () => {
   const order = await paid('again@link.example')
   const [first] = await shop.links('again@link.example')

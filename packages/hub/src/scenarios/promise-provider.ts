@@ -91,7 +91,9 @@ export function expectedSeats(asked: Asked): Judged {
     const { person } = order
     for (const line of order.lines) {
       const expectation = lineGives(checkout, order, line.id, facts)
-      for (const course of line.courses ?? []) expected.push({ person, course, order, names, expectation })
+      for (const course of line.courses ?? [])
+        for (const learner of [person, ...line.assigned])
+          expected.push({ person: learner, course, order, names, expectation })
     }
   }
   return { expected, violations }

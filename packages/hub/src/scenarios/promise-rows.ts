@@ -10,6 +10,8 @@ export type LineRow = {
   readonly amount: bigint
   /** Courses of the version this line was bought as, by our ids; null while the price is unknown. */
   readonly courses: readonly string[] | null
+  /** The people its further seats were given to. */
+  readonly assigned: readonly string[]
 }
 
 export type OrderRow = {
@@ -76,7 +78,8 @@ const ordersText = `
   select o.id, o.checkout_id as checkout, o.payment_id as payment, o.subscription_id as subscription, o.state, o.issue,
     o.paid_at is not null as paid, o.amount, o.email, o.person_id as person, p.email as "personEmail", o.claimed_at is not null or o.learner_email is not null or o.gift is not null as claimed,
     coalesce((select jsonb_agg(jsonb_build_object('id', l.id, 'price', l.price_external_id, 'amount', l.amount::text,
-      'courses', to_jsonb(v.course_ids))) from order_line l left join product_version v on v.id = l.product_version_id
+      'courses', to_jsonb(v.course_ids),
+      'assigned', (select coalesce(jsonb_agg(a.person_id), '[]') from seat_assignment a where a.line_id = l.id))) from order_line l left join product_version v on v.id = l.product_version_id
       where l.order_id = o.id), '[]') as lines
   from "order" o left join person p on p.id = o.person_id`
 const seatsText = `

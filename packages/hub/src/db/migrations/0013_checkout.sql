@@ -24,7 +24,8 @@ alter table "order"
   -- When somebody waiting on the page last had the provider asked, so that polling asks rarely.
   add column asked_at timestamptz;
 create index order_by_buyer on "order" (buyer_id) where buyer_id is not null;
-create index order_unclaimed_by_learner on "order" (lower(learner_email), organization_id)
+-- In one spelling, because under row-level security only equality of the column itself is served by an index.
+create index order_unclaimed_by_learner on "order" (learner_email, organization_id)
   where learner_email is not null and claimed_at is null;
 
 -- Whether a price comes back every month; null until the provider was first asked to sell it.
