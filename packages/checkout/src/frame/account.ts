@@ -1,5 +1,5 @@
 import type { Config } from '#protocol.ts'
-import { say } from '#texts.ts'
+import { englishAccount, fill, words } from '#texts.ts'
 import { ask } from './api.ts'
 import { App, loading, startApp } from './app.ts'
 import { readSession, writeSession } from './memory.ts'
@@ -34,7 +34,7 @@ class AccountApp extends App {
 
   /** Forgotten here at once, and ended at the hub, which matters for copies only. */
   #signOut(): TemplateResult {
-    return button(say('signOut'), () => {
+    return button(words.t_signOut, () => {
       const { organization } = this
       void ask('/api/sign-out', {}, { organization, session: readSession(organization) })
       writeSession(organization, null)
@@ -44,28 +44,22 @@ class AccountApp extends App {
 
   /** A menu stands in a page's header, where a whole form would be in the way until somebody wants it. */
   #signedOut(email: string): TemplateResult {
-    if (this.element === 'auth-status') return html`<p role="status">${say('signedOut')}</p>`
-    if (this.element === 'login') return this.signIn(email)
-    return html`<details class="menu"><summary>${say('signInTitle')}</summary>${this.signIn(email)}</details>`
+    if (this.element === 'auth-status') return html`<p role="status">${words.t_signedOut}</p>`
+    if (this.element === 'login') return this.signIn(email, words.t_signInTitle)
+    return html`<details class="menu"><summary>${words.t_signInTitle}</summary>${this.signIn(email, words.t_signInTitle)}</details>`
   }
 
   protected override view(): TemplateResult {
     if (this.#email === null) return loading()
     const { element } = this
     const session = readSession(this.organization)
-    if (session === null) {
-      if (element === 'auth-status') return html`<p role="status">${say('signedOut')}</p>`
-      const form = this.signIn(this.#email)
-      return element === 'login'
-        ? form
-        : html`<details class="menu"><summary>${say('signInTitle')}</summary>${form}</details>`
-    }
-    const who = session.email === '' ? say('signedIn') : say('signedInAs', { email: session.email })
+    if (session === null) return this.#signedOut(this.#email)
+    const who = session.email === '' ? words.t_signedIn : fill(words.t_signedInAs, { email: session.email })
     if (element === 'auth-status') return html`<p role="status">${who}</p>`
-    if (element === 'login') return html`${heading(say('signedIn'))}<p>${who}</p>${this.#signOut()}`
+    if (element === 'login') return html`${heading(words.t_signedIn)}<p>${who}</p>${this.#signOut()}`
     return html`<details class="menu"><summary>${who}</summary>
-      <p><a href="/account" target="_blank" rel="noopener">${say('account')}</a></p>${this.#signOut()}</details>`
+      <p><a href="/account" target="_blank" rel="noopener">${words.t_account}</a></p>${this.#signOut()}</details>`
   }
 }
 
-void startApp(AccountApp)
+void startApp(AccountApp, englishAccount)

@@ -1,4 +1,4 @@
-import { say } from '#texts.ts'
+import { fill, words } from '#texts.ts'
 import { send } from './browser.ts'
 import type { Session } from './memory.ts'
 
@@ -46,11 +46,11 @@ export async function ask<T>(path: string, body: object | null, asking: Asking):
     if (response.ok) return { ok: true, value }
     const { code = 'internal', message = '', ...details } = value.error ?? {}
     if (response.status === 429)
-      return refused(code, say('limited', { s: response.headers.get('retry-after') ?? '60' }), details)
-    return refused(code, response.status < 500 && message !== '' ? message : say('failed'), details)
+      return refused(code, fill(words.t_limited, { s: response.headers.get('retry-after') ?? '60' }), details)
+    return refused(code, response.status < 500 && message !== '' ? message : words.t_failed, details)
   } catch {
     // Neither reached nor readable: to whoever waits it is the same, and they are told.
-    return refused('offline', say(navigator.onLine ? 'failed' : 'offline'))
+    return refused('offline', navigator.onLine ? words.t_failed : words.t_offline)
   }
 }
 

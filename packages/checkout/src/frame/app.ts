@@ -1,5 +1,5 @@
 import { type Config, configOf, type EventName, type Status } from '#protocol.ts'
-import { say, speak } from '#texts.ts'
+import { speak, words } from '#texts.ts'
 import { isEmbedded, type Link, meta, openLink } from './link.ts'
 import { writeSession } from './memory.ts'
 import { defineSignIn, type SignedIn } from './sign-in.ts'
@@ -62,7 +62,7 @@ export abstract class App extends View {
     this.#link?.status(status, orderRef, event)
   }
 
-  protected signIn(email: string, headline = '', lead = '', eager = false): TemplateResult {
+  protected signIn(email: string, headline: string, lead = '', eager = false): TemplateResult {
     return html`<bursar-sign-in .organization=${this.organization} .email=${email} .headline=${headline} .lead=${lead} .eager=${eager}
       .done=${(signedIn: SignedIn) => {
         writeSession(this.organization, signedIn.session)
@@ -73,11 +73,11 @@ export abstract class App extends View {
   }
 }
 
-export const loading = (): TemplateResult => html`<p class="busy" role="status">${say('loading')}</p>`
+export const loading = (): TemplateResult => html`<p class="busy" role="status">${words.t_loading}</p>`
 
 /** The words come first, so that nobody reads two languages in a row. */
-export async function startApp(app: CustomElementConstructor): Promise<void> {
-  await speak(document.documentElement.lang)
+export async function startApp(app: CustomElementConstructor, texts = {}): Promise<void> {
+  await speak(document.documentElement.lang, texts)
   defineSignIn()
   define('bursar-app', app)
 }

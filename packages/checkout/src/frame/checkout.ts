@@ -1,22 +1,12 @@
 import type { Config, Status } from '#protocol.ts'
-import { say } from '#texts.ts'
+import { fill, words } from '#texts.ts'
 import { App, loading, startApp } from './app.ts'
 import { readSession, writeSession } from './memory.ts'
 import { definePay } from './pay.ts'
 import { Purchase, type Step } from './purchase.ts'
 import { defineSeats } from './seats.ts'
 import type { SignedIn } from './sign-in.ts'
-import {
-  alertBox,
-  button,
-  fieldOf,
-  heading,
-  html,
-  nothing,
-  onSubmit,
-  submitButton,
-  type TemplateResult,
-} from './view.ts'
+import { alertBox, button, heading, html, nothing, type TemplateResult } from './view.ts'
 
 /** Paying, claiming, entering: the elements checkout, payment-form and payment-status. */
 class CheckoutApp extends App {
@@ -33,14 +23,17 @@ class CheckoutApp extends App {
 
   protected override begin(config: Config): void {
     this.#purchase?.stop()
-    this.#purchase = new Purchase({
+    // A page may change its mind while the hub still answers the old wish; that answer is for nobody then.
+    const isCurrent = () => this.#purchase === purchase
+    const purchase = new Purchase({
       organization: this.organization,
       element: this.element,
       config,
-      show: (step) => this.#show(step),
-      tell: (status, orderRef, event) => this.tell(status, orderRef, event),
+      show: (step) => isCurrent() && this.#show(step),
+      tell: (status, orderRef, event) => isCurrent() && this.tell(status, orderRef, event),
     })
-    void this.#purchase.start()
+    this.#purchase = purchase
+    void purchase.start()
   }
 
   protected override entered({ session }: SignedIn): void {
@@ -62,7 +55,7 @@ class CheckoutApp extends App {
       case 'starting':
         return loading()
       case 'gift':
-        return this.#giftForm()
+        return step.view(html, words, (gift) => void purchase?.order(gift))
       case 'pay':
         return html`<bursar-pay .order=${step.order} .email=${step.email} .promotionCode=${step.promotionCode}
           .taken=${(email: string) => void purchase?.taken(email)} .told=${(status: Status) => purchase?.paying(status)}></bursar-pay>`
@@ -73,25 +66,13 @@ class CheckoutApp extends App {
           ${step.again === null ? nothing : button(step.label, step.again, 'main')}`
       case 'sign_in':
         return step.email === null
-          ? this.signIn('', say('statusTitle'))
-          : this.signIn(step.email, say('lastStepTitle'), say('lastStep'), step.email !== '')
+          ? this.signIn('', words.t_statusTitle)
+          : this.signIn(step.email, words.t_lastStepTitle, words.t_lastStep, step.email !== '')
       case 'differs':
         return this.#differs(step.paid, step.signed)
       case 'seats':
         return html`<bursar-seats .organization=${this.organization} .session=${step.session} .seats=${step.seats}></bursar-seats>`
     }
-  }
-
-  #giftForm(): TemplateResult {
-    return html`${heading(say('giftTitle'))}
-      <form @submit=${onSubmit((form) => {
-        const read = (name: string) => fieldOf(form, name).value.trim()
-        void this.#purchase?.order({ email: read('email'), name: read('name'), message: read('message') })
-      })}>
-      <label>${say('giftEmail')}<input name="email" type="email" autocomplete="off" maxlength="254"></label>
-      <label>${say('giftName')}<input name="name" autocomplete="off" maxlength="120"></label>
-      <label>${say('giftMessage')}<textarea name="message" rows="3" maxlength="500"></textarea></label>
-      ${submitButton(say('next'), false)}</form>`
   }
 
   #differs(paid: string, signed: string): TemplateResult {
@@ -101,8 +82,8 @@ class CheckoutApp extends App {
       writeSession(this.organization, null)
       this.#show({ at: 'sign_in', email: '' })
     }
-    return html`${heading(say('differsTitle'))}<p>${say('differs', { paid, signed })}</p>
-      ${button(say('differsYes', { signed }), yes, 'main')}${button(say('differsNo'), no, 'plain')}`
+    return html`${heading(words.t_differsTitle)}<p>${fill(words.t_differs, { paid, signed })}</p>
+      ${button(fill(words.t_differsYes, { signed }), yes, 'main')}${button(words.t_differsNo, no, 'plain')}`
   }
 }
 

@@ -5,7 +5,7 @@ import type {
   StripeEmbeddedCheckout,
 } from '@stripe/stripe-js'
 import type { Status } from '#protocol.ts'
-import { say } from '#texts.ts'
+import { fill, words } from '#texts.ts'
 import { meta } from './link.ts'
 import type { Order } from './memory.ts'
 import { appearance } from './theme.ts'
@@ -66,7 +66,7 @@ export class BursarPay extends View {
       this.told('ready')
     } catch {
       // Blocked, offline or refused: the buyer needs the same sentence, and the hub knows of no payment.
-      this.#problem = say('providerAway')
+      this.#problem = words.t_providerAway
       this.told('failed')
     }
     this.redraw()
@@ -107,7 +107,7 @@ export class BursarPay extends View {
   async #promote(code: string): Promise<void> {
     const result = await this.#actions?.applyPromotionCode(code)
     this.#problem = result?.type === 'error' ? result.error.message : ''
-    this.#note = result?.type === 'success' ? say('applied') : ''
+    this.#note = result?.type === 'success' ? words.t_applied : ''
     if (result?.type === 'success') this.#session = result.session
     this.redraw()
   }
@@ -117,7 +117,7 @@ export class BursarPay extends View {
     if (this.#busy || actions === null) return
     const field = fieldOf(form, 'email')
     if (!field.checkValidity()) {
-      this.#problem = say('emailWrong')
+      this.#problem = words.t_emailWrong
       field.focus()
       return this.redraw()
     }
@@ -133,7 +133,7 @@ export class BursarPay extends View {
       .catch(() => ({ type: 'success' as const }))
     this.#busy = false
     if (result.type === 'success') return this.taken(field.value)
-    this.#problem = say('declined', { why: result.error.message })
+    this.#problem = fill(words.t_declined, { why: result.error.message })
     this.told('declined')
     this.redraw()
   }
@@ -143,9 +143,9 @@ export class BursarPay extends View {
     const tax = total.taxExclusive.minorUnitsAmount > 0 ? total.taxExclusive : total.taxInclusive
     return html`<dl>
       ${session.lineItems.map((item) => html`<dt>${item.quantity > 1 ? `${item.quantity} × ` : ''}${item.name}</dt><dd>${item.subtotal.amount}</dd>`)}
-      ${total.discount.minorUnitsAmount > 0 ? html`<dt>${say('discount')}</dt><dd>−${total.discount.amount}</dd>` : nothing}
-      ${tax.minorUnitsAmount > 0 ? html`<dt>${say('tax')}</dt><dd>${tax.amount}</dd>` : nothing}
-      <dt class="sum">${say('total')}</dt><dd class="sum">${total.total.amount}</dd></dl>`
+      ${total.discount.minorUnitsAmount > 0 ? html`<dt>${words.t_discount}</dt><dd>−${total.discount.amount}</dd>` : nothing}
+      ${tax.minorUnitsAmount > 0 ? html`<dt>${words.t_tax}</dt><dd>${tax.amount}</dd>` : nothing}
+      <dt class="sum">${words.t_total}</dt><dd class="sum">${total.total.amount}</dd></dl>`
   }
 
   protected override view(): TemplateResult {
@@ -154,21 +154,21 @@ export class BursarPay extends View {
     const session = this.#session
     const page = this.order?.mode === 'embedded_page'
     const email = session?.email ?? null
-    return html`${heading(say('payTitle'))}
-      ${session === null ? (page || this.#problem !== '' ? nothing : html`<p class="busy" role="status">${say('loading')}</p>`) : this.#summary(session)}
+    return html`${heading(words.t_payTitle)}
+      ${session === null ? (page || this.#problem !== '' ? nothing : html`<p class="busy" role="status">${words.t_loading}</p>`) : this.#summary(session)}
       ${session === null ? nothing : this.#promotion()}
       <form novalidate @submit=${onSubmit((form) => void this.#pay(form))}>
-        ${page ? nothing : html`<label ?hidden=${session === null}>${say('email')}<input name="email" type="email" required autocomplete="email" maxlength="254" ?readonly=${email !== null} .defaultValue=${email ?? this.email}></label>`}
+        ${page ? nothing : html`<label ?hidden=${session === null}>${words.t_email}<input name="email" type="email" required autocomplete="email" maxlength="254" ?readonly=${email !== null} .defaultValue=${email ?? this.email}></label>`}
         <div class="stripe"></div>
         ${alertBox(this.#problem)}
-        ${session === null ? nothing : submitButton(this.#busy ? say('paying') : say('pay', { amount: session.total.total.amount }), this.#busy)}
+        ${session === null ? nothing : submitButton(this.#busy ? words.t_paying : fill(words.t_pay, { amount: session.total.total.amount }), this.#busy)}
       </form>`
   }
 
   #promotion(): TemplateResult {
-    return html`<details><summary>${say('promotion')}</summary>
+    return html`<details><summary>${words.t_promotion}</summary>
       <form class="row" @submit=${onSubmit((form) => void this.#promote(fieldOf(form, 'code').value))}>
-        <label>${say('promotion')}<input name="code" autocomplete="off" maxlength="100" required></label><button>${say('apply')}</button>
+        <label>${words.t_promotion}<input name="code" autocomplete="off" maxlength="100" required></label><button>${words.t_apply}</button>
       </form></details><p class="note" role="status">${this.#note}</p>`
   }
 }

@@ -1,13 +1,14 @@
 import type { Config, EventName, Status } from '#protocol.ts'
-import { say } from '#texts.ts'
+import { words } from '#texts.ts'
 import { type Answer, ask, type Onboarded, type OrderStatus, type Refused, type Seat } from './api.ts'
 import { nowMs, poll } from './browser.ts'
+import type { GiftInput, giftView } from './gift.ts'
 import { forgetOrder, type Order, readOrder, readSession, type Session, writeOrder, writeSession } from './memory.ts'
 import { overall } from './seats.ts'
 
 export type Step =
   | { readonly at: 'starting' }
-  | { readonly at: 'gift' }
+  | { readonly at: 'gift'; readonly view: typeof giftView }
   | { readonly at: 'pay'; readonly order: Order; readonly email: string; readonly promotionCode: string }
   | { readonly at: 'told'; readonly title: string; readonly text: string; readonly busy: boolean }
   | {
@@ -29,8 +30,6 @@ export type PurchaseDeps = {
   readonly show: (step: Step) => void
   readonly tell: (status: Status, orderRef: string | null, event?: EventName) => void
 }
-
-export type GiftInput = { readonly email: string; readonly name: string; readonly message: string }
 
 type Made = Omit<Order, 'email' | 'gift' | 'expiresAt'> & { readonly expiresAt: string | number }
 
@@ -71,9 +70,14 @@ export class Purchase {
     this.#order = readOrder(this.#key)
     if (this.#order !== null) return this.#resume(this.#order)
     if (element === 'payment-status' || config.orderRef !== '') return this.#look()
-    if (config.prices.length === 0) return this.#problem(say('payTitle'), say('noPrices'), null, 'failed')
-    if (config.gift) return this.#deps.show({ at: 'gift' })
-    await this.order(null)
+    if (config.prices.length === 0) return this.#problem(words.t_payTitle, words.t_noPrices, null, 'failed')
+    if (!config.gift) return this.order(null)
+    try {
+      this.#deps.show({ at: 'gift', view: (await import('./gift.ts')).giftView })
+    } catch {
+      // The file did not arrive; asking again may bring it.
+      this.#problem(words.t_payTitle, words.t_offline, () => void this.start(), 'failed')
+    }
   }
 
   /** Makes the order. The hub knows it before the provider is asked, and decides what it costs. */
@@ -117,8 +121,8 @@ export class Purchase {
   #orderRefused(answer: Refused, gift: GiftInput | null): void {
     const unknown = answer.code === 'price_unknown' || answer.code === 'input_invalid'
     this.#problem(
-      say('payTitle'),
-      unknown ? say('notOnSale') : answer.message,
+      words.t_payTitle,
+      unknown ? words.t_notOnSale : answer.message,
       unknown ? null : () => void this.order(gift),
       'failed',
     )
@@ -132,7 +136,7 @@ export class Purchase {
     }
     // The provider's own page needs the whole window, and the window needs a press.
     const go = () => window.open(order.url ?? '', '_top')
-    show({ at: 'problem', title: say('payTitle'), text: '', label: say('next'), again: go })
+    show({ at: 'problem', title: words.t_payTitle, text: '', label: words.t_next, again: go })
   }
 
   paying(status: Status): void {
@@ -144,7 +148,7 @@ export class Purchase {
   async taken(email: string): Promise<void> {
     this.#working = true
     if (this.#order !== null) this.#keep({ ...this.#order, email })
-    this.#deps.show({ at: 'told', title: say('checkingTitle'), text: say('checking'), busy: true })
+    this.#deps.show({ at: 'told', title: words.t_checkingTitle, text: words.t_checking, busy: true })
     await this.#look()
   }
 
@@ -194,8 +198,8 @@ export class Purchase {
     if (readSession(this.#deps.organization) === null) this.#deps.show({ at: 'sign_in', email: null })
     else
       this.#problem(
-        say('statusTitle'),
-        answer.code === 'not_found' ? say('orderUnknown') : answer.message,
+        words.t_statusTitle,
+        answer.code === 'not_found' ? words.t_orderUnknown : answer.message,
         null,
         'failed',
       )
@@ -205,27 +209,27 @@ export class Purchase {
     const told = (title: string, text: string, busy = false) => this.#deps.show({ at: 'told', title, text, busy })
     switch (status.payment) {
       case 'pending':
-        told(say('checkingTitle'), say('checking'), true)
+        told(words.t_checkingTitle, words.t_checking, true)
         return false
       case 'processing':
         this.#tell('processing', 'paymentProcessing')
-        told(say('processingTitle'), say('processing'))
+        told(words.t_processingTitle, words.t_processing)
         return false
       case 'failed':
         this.#problem(
-          say('paymentFailedTitle'),
-          say('paymentFailed'),
+          words.t_paymentFailedTitle,
+          words.t_paymentFailed,
           () => void this.#again(),
           'failed',
           'paymentError',
         )
         return true
       case 'expired':
-        this.#problem(say('payTitle'), say('expired'), () => void this.#again(), 'expired', 'paymentError')
+        this.#problem(words.t_payTitle, words.t_expired, () => void this.#again(), 'expired', 'paymentError')
         return true
       case 'refunded':
         this.#tell('closed')
-        told(say('refundedTitle'), say('refunded'))
+        told(words.t_refundedTitle, words.t_refunded)
         return true
       case 'paid':
         this.#paid()
@@ -238,8 +242,8 @@ export class Purchase {
     const session = readSession(organization)
     const told = (title: string, text: string) => show({ at: 'told', title, text, busy: false })
     this.#tell('paid', 'paymentSuccess')
-    if (this.#order?.gift) told(say('giftPaidTitle'), say('giftPaid'))
-    else if (element === 'payment-form') told(say('paidTitle'), say('paid'))
+    if (this.#order?.gift) told(words.t_giftPaidTitle, words.t_giftPaid)
+    else if (element === 'payment-form') told(words.t_paidTitle, words.t_paid)
     else if (session !== null) void this.claim(session)
     else {
       this.#tell('signing_in')
@@ -255,7 +259,7 @@ export class Purchase {
     const { organization, show } = this.#deps
     const order = this.#order
     this.#tell('preparing')
-    show({ at: 'told', title: say('settingUpTitle'), text: say('settingUp'), busy: true })
+    show({ at: 'told', title: words.t_settingUpTitle, text: words.t_settingUp, busy: true })
     const body = {
       orderRef: this.orderRef,
       ...(order?.claimSecret ? { claimSecret: order.claimSecret } : {}),
@@ -285,10 +289,10 @@ export class Purchase {
         show({ at: 'differs', paid: paidEmail ?? '', signed: signedInEmail ?? session.email })
         break
       case 'claimed_already':
-        this.#problem(say('claimedTitle'), say('claimed'), null, 'failed')
+        this.#problem(words.t_claimedTitle, words.t_claimed, null, 'failed')
         break
       default:
-        this.#problem(say('refusedTitle'), answer.message, again, 'failed')
+        this.#problem(words.t_refusedTitle, answer.message, again, 'failed')
     }
   }
 
@@ -307,13 +311,13 @@ export class Purchase {
   }
 
   #unreachable(answer: Refused): void {
-    this.#problem(say('payTitle'), answer.message, () => void this.start(), 'failed')
+    this.#problem(words.t_payTitle, answer.message, () => void this.start(), 'failed')
   }
 
   #problem(title: string, text: string, again: (() => void) | null, status: Status, event?: EventName): void {
     this.#working = false
     this.#tell(status, event)
-    this.#deps.show({ at: 'problem', title, text, label: say('again'), again })
+    this.#deps.show({ at: 'problem', title, text, label: words.t_again, again })
   }
 
   /** Each state once: a page that counts successes counts one. */

@@ -1,16 +1,21 @@
-import { say } from '#texts.ts'
+import { fill, words } from '#texts.ts'
 import { ask, type Seat } from './api.ts'
 import { isEmbedded } from './link.ts'
 import type { Session } from './memory.ts'
 import { alertBox, button, define, heading, html, nothing, type TemplateResult, View } from './view.ts'
 
 const titles = {
-  open: 'coursesTitle',
-  preparing: 'settingUpTitle',
-  waiting: 'waitingTitle',
-  closed: 'closedTitle',
+  open: () => words.t_coursesTitle,
+  preparing: () => words.t_settingUpTitle,
+  waiting: () => words.t_waitingTitle,
+  closed: () => words.t_closedTitle,
 } as const
-const words = { preparing: 'settingUp', waiting: 'waiting' } as const
+const leads = {
+  open: () => '',
+  preparing: () => words.t_settingUp,
+  waiting: () => words.t_waiting,
+  closed: () => '',
+} as const
 
 /** The state that one sentence over all seats should tell: what is not ready yet counts more than what is. */
 export const overall = (seats: readonly Seat[]): Seat['state'] =>
@@ -52,7 +57,7 @@ export class BursarSeats extends View {
       : null
     this.#busy = false
     if (minted?.ok === false) {
-      this.#problem = say('cannotOpen')
+      this.#problem = words.t_cannotOpen
       return this.redraw()
     }
     const form = document.createElement('form')
@@ -75,8 +80,8 @@ export class BursarSeats extends View {
   protected override view(): TemplateResult {
     const state = overall(this.#seats)
     const many = this.#seats.length > 1
-    const lead = state === 'preparing' || state === 'waiting' ? say(words[state]) : ''
-    return html`${heading(say(titles[state]))}
+    const lead = leads[state]()
+    return html`${heading(titles[state]())}
       <p role="status" class=${state === 'preparing' ? 'busy' : ''}>${lead}</p>
       <ul>${this.#seats.map((seat) => this.#seat(seat, many))}</ul>${alertBox(this.#problem)}`
   }
@@ -85,7 +90,7 @@ export class BursarSeats extends View {
     const { enrollmentId } = seat
     return html`<li><strong>${seat.course}</strong> <small>${seat.school}</small>
       ${seat.message === '' || seat.state === 'open' ? nothing : html`<p>${seat.message}</p>`}
-      ${seat.state !== 'open' || enrollmentId === null ? nothing : button(many ? say('openNamed', { course: seat.course }) : say('open'), () => void this.#open(enrollmentId), 'main', this.#busy)}</li>`
+      ${seat.state !== 'open' || enrollmentId === null ? nothing : button(many ? fill(words.t_openNamed, { course: seat.course }) : words.t_open, () => void this.#open(enrollmentId), 'main', this.#busy)}</li>`
   }
 }
 

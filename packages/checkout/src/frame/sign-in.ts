@@ -1,4 +1,4 @@
-import { say } from '#texts.ts'
+import { fill, words } from '#texts.ts'
 import { ask, type Refused } from './api.ts'
 import { sleep } from './browser.ts'
 import { isEmbedded } from './link.ts'
@@ -34,6 +34,9 @@ const codePattern = /^\d{6}$/
 
 /** Whoever signed in, and whether that made them known here. */
 export type SignedIn = { readonly session: Session; readonly isNew: boolean }
+
+const methodText = ({ kind, name = '' }: Method): string =>
+  kind === 'issuer' ? fill(words.t_issuer, { name }) : kind === 'passkey' ? words.t_passkey : words.t_password
 
 /** A code to the mailbox, or another way in a window of the hub's own. Knows nothing of any one provider. */
 export class BursarSignIn extends View {
@@ -164,27 +167,27 @@ export class BursarSignIn extends View {
         return
       }
     }
-    this.#problem = say(result.kind === 'blocked' ? 'popupBlocked' : 'signInFailed')
+    this.#problem = result.kind === 'blocked' ? words.t_popupBlocked : words.t_signInFailed
     this.refused()
     this.redraw()
   }
 
   protected override view(): TemplateResult {
-    return html`${heading(this.headline || say('signInTitle'))}
-      <p>${this.lead || say('signIn')}</p>
+    return html`${heading(this.headline)}
+      <p>${this.lead || words.t_signIn}</p>
       ${this.#sentTo === '' ? this.#addressForm() : this.#codeForm()}
       ${
         this.#methods.length === 0
           ? nothing
-          : html`<details @toggle=${() => void this.#popUps()}><summary>${say('otherWays')}</summary>
-        ${this.#methods.map((method) => button(say(method.kind, { name: method.name ?? '' }), () => void this.#other(method)))}</details>`
+          : html`<details @toggle=${() => void this.#popUps()}><summary>${words.t_otherWays}</summary>
+        ${this.#methods.map((method) => button(methodText(method), () => void this.#other(method)))}</details>`
       }`
   }
 
   #addressForm(): TemplateResult {
     return html`<form @submit=${onSubmit((form) => void this.#sendCode(fieldOf(form, 'email').value))}>
-      <label>${say('email')}<input name="email" type="email" required autocomplete="email" maxlength="254" .defaultValue=${this.email}></label>
-      ${alertBox(this.#problem)}${submitButton(say('sendCode'), this.#busy)}</form>`
+      <label>${words.t_email}<input name="email" type="email" required autocomplete="email" maxlength="254" .defaultValue=${this.email}></label>
+      ${alertBox(this.#problem)}${submitButton(words.t_sendCode, this.#busy)}</form>`
   }
 
   #codeForm(): TemplateResult {
@@ -193,12 +196,12 @@ export class BursarSignIn extends View {
       // Six digits are all there is to say; a paste with blanks counts too.
       if (codePattern.test(field.value.replace(/\s/g, ''))) void this.#verify(field.value)
     }
-    return html`<p role="status">${say('codeSent', { email: this.#sentTo })}</p>
+    return html`<p role="status">${fill(words.t_codeSent, { email: this.#sentTo })}</p>
       <form @submit=${onSubmit((form) => void this.#verify(fieldOf(form, 'code').value))}>
-        <label>${say('code')}<input class="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="12" @input=${typed}></label>
-        ${alertBox(this.#problem)}${submitButton(say('confirm'), this.#busy)}</form>
-      ${button(this.#wait > 0 ? say('resendIn', { s: this.#wait }) : say('resend'), () => void this.#sendCode(this.#sentTo), 'plain', this.#wait > 0)}
-      ${button(say('otherAddress'), () => this.#change(), 'plain')}`
+        <label>${words.t_code}<input class="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="12" @input=${typed}></label>
+        ${alertBox(this.#problem)}${submitButton(words.t_confirm, this.#busy)}</form>
+      ${button(this.#wait > 0 ? fill(words.t_resendIn, { s: this.#wait }) : words.t_resend, () => void this.#sendCode(this.#sentTo), 'plain', this.#wait > 0)}
+      ${button(words.t_otherAddress, () => this.#change(), 'plain')}`
   }
 
   #change(): void {
@@ -214,7 +217,7 @@ export class BursarSignIn extends View {
 /** Whether a code was wrong, used or too old is not told apart, so the sentence names all three. */
 function wrongCode({ code, details, message }: Refused): string {
   if (code !== 'code_wrong') return message
-  return details.spent === true ? say('codeSpent') : say('codeWrong')
+  return details.spent === true ? words.t_codeSpent : words.t_codeWrong
 }
 
 export const defineSignIn = (): void => define('bursar-sign-in', BursarSignIn)

@@ -10,15 +10,6 @@ const sandbox =
 // A frame that said nothing for so long was refused by the hub or never arrived.
 const silenceMs = 15_000
 
-const titles: Readonly<Record<ElementName, string>> = {
-  checkout: 'Checkout',
-  'payment-form': 'Payment',
-  'payment-status': 'Payment status',
-  login: 'Sign in',
-  'auth-status': 'Signed-in status',
-  'profile-menu': 'Profile',
-}
-
 const nonceOf = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
@@ -82,7 +73,8 @@ export abstract class BursarFrame extends BursarBase {
     const path = `/frame/${encodeURIComponent(organization)}/${this.#element()}`
     // After the hash, so that neither server nor log sees it.
     frame.src = `${this.hubOrigin}${path}${lang === '' ? '' : `?lang=${encodeURIComponent(lang)}`}#${this.#nonce}`
-    frame.title = this.read('label') || titles[this.#element()]
+    // "checkout", "payment status": a screen reader needs a name, and the page may give a better one.
+    frame.title = this.read('label') || this.#element().replace('-', ' ')
     frame.setAttribute('sandbox', sandbox)
     frame.allow = 'payment; publickey-credentials-get'
     frame.referrerPolicy = 'origin'

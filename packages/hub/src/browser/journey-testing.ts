@@ -150,7 +150,8 @@ export async function enterCode(town: Town, page: Page, email: string, known: re
 export async function learnerAt(town: Town, page: Page): Promise<string> {
   await page.getByRole('heading', { name: /^Logged in as/ }).waitFor()
   assert.equal(new URL(page.url()).origin, town.school)
-  const [cookie] = await page.context().cookies(town.school)
+  // Cookies know no ports, and the hub is on the same host.
+  const cookie = (await page.context().cookies(town.school)).find((it) => it.name === 'school_user')
   const state = (await (await page.request.get(`${town.school}/_sim/state`)).json()) as {
     readonly users: readonly { readonly id: string; readonly email: string }[]
   }

@@ -12,8 +12,11 @@ type Asset = { readonly type: string; readonly bytes: Buffer; readonly gzip: Buf
 /** The widget's files, and under which hashed names the frame's page finds its own. */
 export type Assets = {
   readonly files: ReadonlyMap<string, Asset>
-  /** The path of what a page loads: `checkout.js`, `account.js`, `frame.css`, or a chunk such as `texts-de.js`. */
-  path(name: string): string | null
+  /**
+   * The path of what a page loads, of the entries `checkout`, `account` and `frame`: `checkout.js`, `frame.css`, or a
+   * part such as `texts-de.js`, which differs by entry because names in it are shortened.
+   */
+  path(entry: string, name: string): string | null
   readonly languages: readonly string[]
 }
 
@@ -35,10 +38,16 @@ const types: Readonly<Record<string, string>> = {
   txt: 'text/plain; charset=utf-8',
 }
 
+/** The smallest of what zlib can do: it differs by some dozens of bytes and is done once. */
+const squeeze = (bytes: Buffer): Buffer =>
+  [6, 7, 8, 9]
+    .map((memLevel) => gzipSync(bytes, { level: 9, memLevel }))
+    .reduce((best, next) => (next.length < best.length ? next : best))
+
 const assetOf = (name: string, bytes: Buffer): Asset => ({
   type: types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream',
   bytes,
-  gzip: gzipSync(bytes, { level: 9 }),
+  gzip: squeeze(bytes),
   etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
 })
 
@@ -63,25 +72,27 @@ async function bundle(): Promise<Assets> {
   )
   // Its own process; nothing else here bundles.
   await stop()
-  const built = results
-    .flatMap((result) => result.outputFiles ?? [])
-    .map((file) => {
+  const built = results.flatMap((result, i) => {
+    const [entry = ''] = Object.keys(plan.builds[i]?.entryPoints ?? {})
+    return (result.outputFiles ?? []).map((file) => {
       const name = file.path.split('/').at(-1) ?? ''
-      return [name, assetOf(name, Buffer.from(file.contents))] as const
+      return { entry, name, asset: assetOf(name, Buffer.from(file.contents)) }
     })
+  })
   const licenses = await Promise.all(
     plan.licenses.map((name) =>
       readFile(path.join(path.dirname(findPackageJSON(name, manifest) ?? ''), 'LICENSE'), 'utf8'),
     ),
   )
   const notice = plan.licenses.map((name, i) => `${name}\n\n${licenses[i]}`).join('\n\n')
-  const files = new Map([...built, ['licenses.txt', assetOf('licenses.txt', Buffer.from(notice))] as const])
-  const byPlainName = new Map([...files.keys()].map((name) => [plainName(name), name]))
+  const files = new Map(built.map(({ name, asset }) => [name, asset]))
+  files.set('licenses.txt', assetOf('licenses.txt', Buffer.from(notice)))
+  const byPlainName = new Map(built.map(({ entry, name }) => [`${entry}/${plainName(name)}`, name]))
   return {
     files,
     languages: plan.languages,
-    path: (name) => {
-      const file = byPlainName.get(name)
+    path: (entry, name) => {
+      const file = byPlainName.get(`${entry}/${name}`)
       return file === undefined ? null : `${assetPath}/${file}`
     },
   }

@@ -11,13 +11,13 @@ export type FrameDeps = {
 }
 
 /** Which script shows which element. */
-const scripts: Readonly<Record<string, 'checkout.js' | 'account.js'>> = {
-  checkout: 'checkout.js',
-  'payment-form': 'checkout.js',
-  'payment-status': 'checkout.js',
-  login: 'account.js',
-  'auth-status': 'account.js',
-  'profile-menu': 'account.js',
+const scripts: Readonly<Record<string, 'checkout' | 'account'>> = {
+  checkout: 'checkout',
+  'payment-form': 'checkout',
+  'payment-status': 'checkout',
+  login: 'account',
+  'auth-status': 'account',
+  'profile-menu': 'account',
 }
 
 // As Stripe's own documentation of content policies lists them (docs.stripe.com/security/guide).
@@ -63,14 +63,14 @@ type Shown = {
 
 /** What a page needs in its head for `<bursar-app>`: for the frame here, and for pages of the hub's own. */
 export function widgetHead(assets: Assets, shown: Shown): Markup {
-  const script = assets.path(scripts[shown.element] ?? 'checkout.js')
+  const entry = scripts[shown.element] ?? 'checkout'
   const ahead = [
-    ...(shown.language === 'en' ? [] : [assets.path(`texts-${shown.language}.js`)]),
-    ...(scripts[shown.element] === 'checkout.js' ? [assets.path('provider.js')] : []),
+    ...(shown.language === 'en' ? [] : [assets.path(entry, `texts-${shown.language}.js`)]),
+    ...(entry === 'checkout' ? [assets.path(entry, 'provider.js')] : []),
   ].filter((path) => path !== null)
   return html`<meta name="bursar-organization" content="${shown.organization}"><meta name="bursar-element" content="${shown.element}"><meta name="bursar-origins" content="${shown.origins.join(' ')}">${
     shown.stripeJs !== null && html`<meta name="bursar-stripe-js" content="${shown.stripeJs}">`
-  }<link rel="stylesheet" href="${assets.path('frame.css') ?? ''}">${ahead.map((path) => html`<link rel="modulepreload" href="${path}">`)}<link rel="license" href="${assetPath}/licenses.txt"><script type="module" src="${script ?? ''}"></script>`
+  }<link rel="stylesheet" href="${assets.path('frame', 'frame.css') ?? ''}">${ahead.map((path) => html`<link rel="modulepreload" href="${path}">`)}<link rel="license" href="${assetPath}/licenses.txt"><script type="module" src="${assets.path(entry, `${entry}.js`) ?? ''}"></script>`
 }
 
 const documentOf = (assets: Assets, shown: Shown): string =>
