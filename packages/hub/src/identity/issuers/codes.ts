@@ -1,10 +1,12 @@
-import { minute, second } from '@bursar/kit/clock.ts'
+import { minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { hashSecret } from '@bursar/kit/signature/token.ts'
 import type { App } from '#action/context.ts'
 import { sql, ts } from '#db/sql.ts'
 import type { CodeContext, CodeRefusal, CodeSignIn, CodeVerified } from '#identity/code-sign-in.ts'
 import { normalizeEmail } from '#identity/people.ts'
+import { takeAttempt } from '#identity/provider/limits.ts'
+import { isMailAddress } from '#mail/address.ts'
 import { type Answer, askForCode, redeemCode } from './auth0.ts'
 import { type Claimed, readClaims } from './claims.ts'
 import { type Deps, verifyIdToken } from './relying-party.ts'
@@ -15,8 +17,6 @@ import { findCodeIssuer, type Issuer } from './store.ts'
 const challengeMs = 10 * minute
 /** Wrong codes per code sent. The provider counts too; this holds if it does not. */
 const attemptsMax = 5
-/** Codes sent to one mailbox within `challengeMs`. */
-const sentMax = 5
 /** A person who asked twice may type either code; more are not tried. */
 const liveMax = 2
 const codePattern = /^[0-9]{4,10}$/
@@ -31,20 +31,19 @@ export async function externalCodes(deps: Deps, organization: string): Promise<C
   const issuer = await findCodeIssuer(deps.app.db, organization)
   if (issuer === null) return null
   return {
-    request: (email) => request(deps, issuer, normalizeEmail(email)),
+    request: (email, context) => request(deps, issuer, normalizeEmail(email), context),
     verify: (email, code, context) =>
       verify(deps, issuer, { mailbox: normalizeEmail(email), code: code.trim(), context }),
   }
 }
 
-async function request({ app, keys }: Deps, issuer: Issuer, mailbox: string): Promise<void> {
-  const now = app.clock.now()
-  const sent = await app.db.direct(sql('issuer_challenge_recent')`
-    select 1 from issuer_challenge
-    where mailbox_hash = ${hashSecret(mailbox)} and issuer_id = ${issuer.id} and created_at > ${ts(now - challengeMs)}`)
-  // Counted by what was asked for here, so that it tells nothing about who is known there.
-  if (sent.length >= sentMax)
-    throw new CodedError('rate_limited', undefined, { retryAfterSeconds: challengeMs / second })
+async function request({ app, keys }: Deps, issuer: Issuer, mailbox: string, context: CodeContext): Promise<void> {
+  if (!isMailAddress(mailbox)) throw new CodedError('input_invalid', 'This is not an e-mail address.')
+  // Counted by what was asked for here, so that it tells nothing about who is known there, and before the provider is
+  // asked, so that requests at the same moment are counted too.
+  if (context.address !== null) await takeAttempt(app, 'code from network', context.address)
+  await takeAttempt(app, 'external code to address', mailbox)
+  await takeAttempt(app, 'code to address, day', mailbox)
   const answer = await askForCode({ app, keys }, issuer, mailbox)
   if (!answer.ok) throw refusalOf(app, issuer, answer)
   const id = app.ids.next('chl')
@@ -73,6 +72,7 @@ async function verify(
   typed: Typed,
 ): Promise<CodeVerified | { readonly refused: CodeRefusal }> {
   if (!codePattern.test(typed.code)) return { refused: 'wrong' }
+  if (typed.context.address !== null) await takeAttempt(deps.app, 'guess from network', typed.context.address)
   const live = await takeAttempts(deps.app, issuer, typed.mailbox)
   if (live === 'spent') return { refused: 'too_many' }
   let refused: CodeRefusal = 'wrong'

@@ -1,6 +1,7 @@
 import { day, hour, minute, second } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
 import { hashSecret } from '@bursar/kit/signature/token.ts'
+import { normalizeIP } from '@fastify/rate-limit'
 import type { App } from '#action/context.ts'
 import { sql, ts } from '#db/sql.ts'
 
@@ -11,6 +12,8 @@ import { sql, ts } from '#db/sql.ts'
 const rules = {
   'code to address': { max: 5, windowMs: 15 * minute },
   'code to address, day': { max: 30, windowMs: day },
+  // Codes of an organization's own provider. Counted by the mailbox alone: another organization is no other mailbox.
+  'external code to address': { max: 5, windowMs: 10 * minute },
   'code from network': { max: 30, windowMs: 15 * minute },
   'guess at address': { max: 20, windowMs: 15 * minute },
   'guess from network': { max: 100, windowMs: 15 * minute },
@@ -29,11 +32,15 @@ export type LimitName = keyof typeof rules
 const sweepChance = 0.01
 const sweepRowsMax = 1_000
 
+// Whoever has one IPv6 address has 2^64 of them: the network is counted, and an IPv4 address in either spelling.
+const keyOf = (name: LimitName, subject: string): string =>
+  hashSecret(`${name}\n${name.endsWith(' network') ? normalizeIP(subject) : subject}`)
+
 /** Counts one attempt; throws `rate_limited` when there were too many. Subjects are kept as hashes only. */
 export async function takeAttempt(app: App, name: LimitName, subject: string): Promise<void> {
   const rule = rules[name]
   const now = app.clock.now()
-  const key = hashSecret(`${name}\n${subject}`)
+  const key = keyOf(name, subject)
   const [row] = await app.db.direct<{ count: number; resets_at: number }>(sql('auth_attempt')`
     insert into auth.attempt as a (key, count, resets_at) values (${key}, 1, ${ts(now + rule.windowMs)})
     on conflict (key) do update set
@@ -49,9 +56,7 @@ export async function takeAttempt(app: App, name: LimitName, subject: string): P
 
 /** After a success the count begins anew: who gets it right at last is not locked out by the tries before. */
 export const forgetAttempts = async (app: App, name: LimitName, subject: string): Promise<void> => {
-  await app.db.direct(
-    sql('auth_attempt_forget')`delete from auth.attempt where key = ${hashSecret(`${name}\n${subject}`)}`,
-  )
+  await app.db.direct(sql('auth_attempt_forget')`delete from auth.attempt where key = ${keyOf(name, subject)}`)
 }
 
 const sweep = (app: App) =>

@@ -66,6 +66,7 @@ async function sendReset(home: AuthHome, email: string, context: SignInContext):
   const { app, deliverCode } = home.deps
   try {
     await takeAttempt(app, 'code to address', email)
+    await takeAttempt(app, 'code to address, day', email)
     const code = await home.auth().api.createVerificationOTP({ body: { email, type: 'sign-in' } })
     await deliverCode({ email, code, kind: 'password_reset', organization: context.organization })
   } catch (error) {
