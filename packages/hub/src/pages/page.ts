@@ -25,6 +25,8 @@ export type Page = {
   /** Other origins a form of this page may end at: browsers hold the redirect after a form to the same rule. */
   readonly formsTo?: readonly string[]
   readonly scripts?: readonly Script[]
+  /** What the page shows, as `liveMark` gives it; scripts/live.js shows the page anew when the answer's differs. */
+  readonly live?: string
 }
 
 const allow = (values: readonly string[]): string => (values.length === 0 ? "'none'" : values.join(' '))
@@ -49,11 +51,17 @@ export function headersOf(page: Pick<Page, 'formsTo' | 'scripts'>): Record<strin
   }
 }
 
+/** A short name for a state: equal states, equal names. Says nothing about what is in it. */
+export const liveMark = (state: unknown): string =>
+  createHash('sha256').update(JSON.stringify(state)).digest('base64url').slice(0, 22)
+
 const raw = (text: string): Markup => ({ markup: text })
 
 /** The one frame around every page. */
 export const documentOf = (page: Page): string =>
-  html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${page.title}</title><style>${raw(style)}</style></head><body><main>${
+  html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${page.title}</title><style>${raw(style)}</style></head><body><main${
+    page.live !== undefined && html` data-live="${page.live}"`
+  }>${
     page.from !== undefined && html`<p class="from">${page.from}</p>`
   }<h1>${page.title}</h1>${page.body}</main>${(page.scripts ?? []).map((s) => html`<script>${raw(s.text)}</script>`)}</body></html>`
     .markup

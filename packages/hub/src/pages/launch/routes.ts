@@ -6,6 +6,7 @@ import { isInsidePath, schoolOrigins } from '#entitlements/launch-path.ts'
 import { type LaunchSeat, launchState, seatOfLink, seatOfPerson, signsInAtHub } from '#entitlements/launch-seat.ts'
 import type { SignedIn } from '#identity/signed-in.ts'
 import { field, goOn, ownForm, type PageRequest, pageScope, refuse, sendPage, wantsJson } from '../answer.ts'
+import { liveMark } from '../page.ts'
 import { type PageDeps, visitorOf } from '../visitor.ts'
 import { endedPage, seatPage, signInFirstPage, unavailablePage, unknownPage, type Way } from './views.ts'
 
@@ -26,7 +27,7 @@ export function launchRoutes(fastify: FastifyInstance, deps: PageDeps): void {
       const { seat } = found
       const state = launchState(seat)
       if (wantsJson(request))
-        return reply.header('cache-control', 'no-store').send({ state, course: seat.course, live: state })
+        return reply.header('cache-control', 'no-store').send({ state, course: seat.course, live: liveMark(state) })
       return sendPage(reply, seatPage(seat, state, way))
     }),
   )

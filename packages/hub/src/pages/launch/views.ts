@@ -3,7 +3,7 @@ import { schoolOrigins } from '#entitlements/launch-path.ts'
 import type { LaunchSeat, LaunchState } from '#entitlements/launch-seat.ts'
 import { maskEmail } from '#mail/address.ts'
 import { html, type Markup, paragraph } from '../html.ts'
-import { type Page, scriptOf } from '../page.ts'
+import { liveMark, type Page, scriptOf } from '../page.ts'
 import { signInPath } from '../return-path.ts'
 import { texts } from '../texts.ts'
 
@@ -36,6 +36,7 @@ export function seatPage(seat: LaunchSeat, state: LaunchState, way: Way): Page {
       return {
         ...page,
         scripts: [live],
+        live: liveMark(state),
         body: card(
           html`<p class="waiting" role="status">${t[state](seat.school)}</p>`,
           html`<p class="note">${t.live}</p>`,

@@ -6,6 +6,7 @@ import { claimOrder } from '#orders/claim.ts'
 import { settleNow } from '#orders/settle-now.ts'
 import { type OrderPlace, type OrderShown, placeOfOrder, viewOrder } from '#orders/view.ts'
 import { field, goOn, ownForm, type PageRequest, pageScope, refuse, sendPage, wantsJson } from '../answer.ts'
+import { liveMark } from '../page.ts'
 import { personCtx, schoolsOf } from '../person.ts'
 import { type PageDeps, visitorOf } from '../visitor.ts'
 import { claimRefusedPage, confirmPage, orderPage, signInFirstPage, unknownPage } from './views.ts'
@@ -27,7 +28,7 @@ export function orderRoutes(fastify: FastifyInstance, deps: OrderPageDeps): void
       const seen = await look(deps, request)
       if (seen.kind !== 'order') return turnAway(request, reply, seen.kind)
       const { order, place, visitor } = seen
-      if (wantsJson(request)) return reply.header('cache-control', 'no-store').send({ live: order })
+      if (wantsJson(request)) return reply.header('cache-control', 'no-store').send({ live: liveMark(order) })
       const formsTo = await schoolsOf(app, place.organization)
       return sendPage(reply, orderPage({ order, slug: place.slug, signedIn: visitor !== null, formsTo }))
     }),

@@ -1,7 +1,7 @@
 import type { ClaimResult } from '#orders/claim.ts'
 import { launchPathOf, type OrderShown, type SeatShown } from '#orders/view.ts'
 import { html, type Markup, paragraph } from '../html.ts'
-import { type Page, scriptOf } from '../page.ts'
+import { liveMark, type Page, scriptOf } from '../page.ts'
 import { buttonForm, buttonLink, card } from '../parts.ts'
 import { signInPath } from '../return-path.ts'
 import { texts } from '../texts.ts'
@@ -36,7 +36,7 @@ export function orderPage({ order, slug, signedIn, formsTo }: Shown): Page {
   return {
     title: t.title,
     formsTo,
-    scripts: moves ? [live] : [],
+    ...(moves ? { scripts: [live], live: liveMark(order) } : {}),
     body: html`${card(
       html`<p role="status" class="${order.payment === 'paid' ? 'good' : moves ? 'waiting' : ''}">${t.payment[order.payment]}</p>`,
       nextStep(order, { signedIn, signIn, path }),

@@ -4,14 +4,17 @@
   const slowAfter = 30
   const slowMs = 15000
   let asked = 0
-  let known = null
+  // Whoever has pressed something is on their way: a reload would call them back.
+  let leaving = false
+  window.addEventListener('beforeunload', () => {
+    leaving = true
+  })
+  const shown = document.querySelector('main').dataset.live
   const ask = async () => {
     asked += 1
     try {
       const answer = await window.fetch(location.href, { headers: { accept: 'application/json' }, cache: 'no-store' })
-      const now = answer.ok ? JSON.stringify((await answer.json()).live ?? null) : known
-      if (known !== null && now !== known) return location.reload()
-      known = now
+      if (answer.ok && (await answer.json()).live !== shown && !leaving) return location.reload()
     } catch {
       // The network is away for a moment; the next round asks again.
     }
