@@ -10,7 +10,9 @@ import type { Claimed } from './claims.ts'
 
 /** A working day; afterwards the provider is asked again, usually without a page. */
 export const sessionMs = 12 * hour
-export const sessionCookie = 'bursar_session'
+/** Over https bound to this very host: nobody else below the same domain can set it. */
+export const sessionCookie = (app: Pick<App, 'publicUrl'>): string =>
+  app.publicUrl.startsWith('https:') ? '__Host-bursar_session' : 'bursar_session'
 const touchEveryMs = minute
 const tokenPattern = /^bss_[A-Za-z0-9_-]{43}$/
 const userAgentMax = 300
@@ -103,9 +105,14 @@ export async function sessionByToken(
   return rows[0] === undefined ? null : toSignedIn(rows[0], via)
 }
 
-const cookieOf = (request: IdentityRequest): string | null => {
-  const found = (request.headers.cookie ?? '').split(/; */).find((it) => it.startsWith(`${sessionCookie}=`))
-  return found === undefined ? null : found.slice(sessionCookie.length + 1)
+const cookieOf = (app: Pick<App, 'publicUrl'>, request: IdentityRequest): string | null => {
+  const name = `${sessionCookie(app)}=`
+  return (
+    (request.headers.cookie ?? '')
+      .split(/; */)
+      .find((it) => it.startsWith(name))
+      ?.slice(name.length) ?? null
+  )
 }
 
 /** Own sessions of people who came from an external issuer: `Authorization: Bearer bss_…`, or the cookie. */
@@ -115,7 +122,7 @@ export const externalSessionSource =
     const token = bearerOf(request)
     if (token !== null)
       return token.startsWith('bss_') ? ((await sessionByToken(app, token, 'token')) ?? 'invalid') : null
-    const cookie = cookieOf(request)
+    const cookie = cookieOf(app, request)
     if (cookie === null || !cookieCounts(request, app.publicUrl)) return null
     // Browsers send an ended session's cookie for hours, unasked; it must not shut out who signed in elsewhere since.
     return sessionByToken(app, cookie, 'cookie')
@@ -125,7 +132,7 @@ const cookieTail = (app: Pick<App, 'publicUrl'>): string =>
   `Path=/; HttpOnly; SameSite=Lax${app.publicUrl.startsWith('https:') ? '; Secure' : ''}`
 
 export const setSessionCookie = (app: Pick<App, 'publicUrl'>, token: string): string =>
-  `${sessionCookie}=${token}; Max-Age=${sessionMs / 1_000}; ${cookieTail(app)}`
+  `${sessionCookie(app)}=${token}; Max-Age=${sessionMs / 1_000}; ${cookieTail(app)}`
 
 /** Ends the session that the request carries, if it is one of ours. `cookies` are whole Set-Cookie values. */
 export async function signOut(app: App, request: IdentityRequest): Promise<{ readonly cookies: readonly string[] }> {
@@ -136,7 +143,7 @@ export async function signOut(app: App, request: IdentityRequest): Promise<{ rea
         'session_sign_out',
       )`update session set revoked_at = ${ts(app.clock.now())} where id = ${found.sessionId} and revoked_at is null`,
     )
-  return { cookies: cookieOf(request) === null ? [] : [`${sessionCookie}=; Max-Age=0; ${cookieTail(app)}`] }
+  return { cookies: cookieOf(app, request) === null ? [] : [`${sessionCookie(app)}=; Max-Age=0; ${cookieTail(app)}`] }
 }
 
 export type ExternalSession = {

@@ -65,14 +65,23 @@ export function authOptions(deps: ProviderDeps, publicUrl: string, db: Kysely<Re
       },
     },
     advanced: {
-      cookiePrefix: 'bursar',
-      useSecureCookies: publicUrl.startsWith('https://'),
+      ...hostCookies(publicUrl.startsWith('https://')),
       ipAddress: { ipAddressHeaders: [addressHeader] },
       database: { generateId: ({ model }) => deps.app.ids.next(prefixes[model] ?? 'aut') },
     },
     plugins: plugins(deps, publicUrl),
   } satisfies BetterAuthOptions
 }
+
+/**
+ * `__Host-`: browsers take such a cookie from this very host alone, so that nobody who runs another host below the same
+ * domain can sign a visitor in as themselves. The library's own switch would write `__Secure-`, which does not say so.
+ */
+const hostCookies = (secure: boolean) => ({
+  cookiePrefix: secure ? '__Host-bursar' : 'bursar',
+  useSecureCookies: false,
+  defaultCookieAttributes: { secure },
+})
 
 // A tuple, because the library reads from it what its `api` can do.
 const inOrder = <Plugins extends BetterAuthPlugin[]>(...all: Plugins): Plugins => all
