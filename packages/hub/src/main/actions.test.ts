@@ -101,6 +101,7 @@ async function ownedIds(): Promise<Known> {
     personId,
     fromPersonId: personId,
     requestId: request.id,
+    caseId: await ownedCase(personId),
     entitlementId: await one('entitlement'),
     enrollmentId: await one('enrollment'),
     externalId: session,
@@ -108,7 +109,20 @@ async function ownedIds(): Promise<Known> {
   }
 }
 
+/** A second claimant of an order, as a row: how it comes about is told elsewhere. */
+async function ownedCase(personId: string): Promise<string> {
+  const id = world.app.ids.next('cas')
+  await world.rows(`
+    insert into access_case (id, organization_id, order_id, kind, claimant, presented, opened_at, last_at)
+    select '${id}', organization_id, id, 'second_claimant', '${personId}', '{}', created_at, created_at from "order" limit 1`)
+  return id
+}
+
 const tables = [
+  'claim',
+  'claim_link',
+  'access_case',
+  'seat_assignment',
   'connection',
   'connection_secret',
   'course',

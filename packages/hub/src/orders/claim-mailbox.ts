@@ -17,7 +17,7 @@ const ordersMax = 50
 export type MailboxClaimed = { readonly orders: readonly string[]; readonly accounts: readonly string[] }
 
 /** What waits for a mailbox: paid, claimed by nobody, whatever the money has come to since. */
-const waitingFor = (tx: Tx, mailbox: string) =>
+export const waitingFor = (tx: Tx, mailbox: string) =>
   tx.many<{ id: string }>(sql('mailbox_orders')`
     select id from (
       select id from "order" where email_key = ${mailbox} and learner_email is null and gift is null

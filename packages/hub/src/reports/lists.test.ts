@@ -8,7 +8,9 @@ import { alertPage } from '#entitlements/alerts.ts'
 import { failureGroups } from '#entitlements/failures.ts'
 import { entitlementsOf, seats } from '#entitlements/find.ts'
 import { createGround, type Ground } from '#events/testing.ts'
+import { waitingFor } from '#orders/claim-mailbox.ts'
 import { issueGroups, ordersBy } from '#orders/list.ts'
+import { purchasesOf, seatsOfPerson } from '#orders/own.ts'
 import { entriesOf, ordersAbout } from './store.ts'
 
 const tenants = 5
@@ -79,7 +81,7 @@ async function planOf(list: (tx: Tx) => Promise<unknown>): Promise<string> {
 }
 
 // Few rows, or none in this test: reading them whole is right.
-const small = 'connection|organization|refund|dispute|invoice|subscription|inbound_event'
+const small = 'connection|organization|order_line|refund|dispute|invoice|subscription|inbound_event'
 
 /** No table of this many rows is read whole, and the index named is the way in. */
 async function isServed(index: RegExp, list: (tx: Tx) => Promise<unknown>): Promise<void> {
@@ -135,4 +137,10 @@ test('the story of an order is read by indexes, whichever name it is asked by', 
   await isServed(/order_by_email/, (tx) => ordersAbout(tx, { ...none, email: 'p20@x.example' }))
   const of = { orders: [last('ord')], enrollments: [last('enr')], people: [last('prs')] }
   await isServed(/timeline_by_order/, (tx) => entriesOf(tx, of))
+})
+
+test('what a person bought and learns is found by that person, also in a large organization', async () => {
+  await isServed(/order_by_person/, (tx) => purchasesOf(tx, last('prs'), { after: undefined, limit: 51 }))
+  await isServed(/order_by_email[\s\S]*order_unclaimed_by_learner/, (tx) => waitingFor(tx, 'p20@x.example'))
+  await isServed(/enrollment_person_id/, (tx) => seatsOfPerson(tx, last('prs'), { after: undefined, limit: 51 }))
 })
