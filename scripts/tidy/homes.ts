@@ -44,6 +44,7 @@ export const homes: readonly Home[] = [
     allowed: {
       'packages/kit/src/clock.ts': 'the one place that waits',
       'packages/connectors/src/simulator/server.ts': 'the fault `slow` is slow in real time',
+      'packages/hub/src/pages/scripts/': 'runs in a browser, where kit does not',
       ...timing,
     },
   },

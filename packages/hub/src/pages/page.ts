@@ -27,6 +27,8 @@ export type Page = {
   readonly scripts?: readonly Script[]
   /** What the page shows, as `liveMark` gives it; scripts/live.js shows the page anew when the answer's differs. */
   readonly live?: string
+  /** Where the browser goes on by itself, at once. */
+  readonly goTo?: string
 }
 
 const allow = (values: readonly string[]): string => (values.length === 0 ? "'none'" : values.join(' '))
@@ -59,7 +61,9 @@ const raw = (text: string): Markup => ({ markup: text })
 
 /** The one frame around every page. */
 export const documentOf = (page: Page): string =>
-  html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>${page.title}</title><style>${raw(style)}</style></head><body><main${
+  html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">${
+    page.goTo !== undefined && html`<meta http-equiv="refresh" content="0; url=${page.goTo}">`
+  }<title>${page.title}</title><style>${raw(style)}</style></head><body><main${
     page.live !== undefined && html` data-live="${page.live}"`
   }>${
     page.from !== undefined && html`<p class="from">${page.from}</p>`

@@ -4,8 +4,12 @@ import { isInsidePath } from '#entitlements/launch-path.ts'
 export const returnPath = (wish: unknown, fallback: string): string =>
   typeof wish === 'string' && isInsidePath(wish) ? wish : fallback
 
-/** The sign-in page, coming back to a path of this hub; the address is only a suggestion for its field. */
-export function signInPath(back: string, hint: string | null = null): string {
-  const query = new URLSearchParams({ return: back, ...(hint === null ? {} : { login_hint: hint }) })
+/** The sign-in page, coming back to a path of this hub; the address only fills its field, the slug chooses whose codes. */
+export function signInPath(back: string, hint: string | null = null, organization: string | null = null): string {
+  const query = new URLSearchParams({
+    return: back,
+    ...(hint === null ? {} : { login_hint: hint }),
+    ...(organization === null ? {} : { organization }),
+  })
   return `/sign-in?${query}`
 }

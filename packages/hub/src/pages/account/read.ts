@@ -3,6 +3,7 @@ import type { App } from '#action/context.ts'
 import { sql } from '#db/sql.ts'
 import { schoolOrigins } from '#entitlements/launch-path.ts'
 import { type LaunchState, launchState, vouchesFor } from '#entitlements/launch-seat.ts'
+import { mailboxIssuer } from '#identity/people.ts'
 import type { SignedIn } from '#identity/signed-in.ts'
 
 export type OwnSeat = {
@@ -40,7 +41,8 @@ export async function ownSeats(app: App, signedIn: SignedIn): Promise<readonly O
     select n.organization_id as organization, n.id as "enrollmentId", c.title as course, k.name as school, k.config,
       n.wanted, n.actual, n.failure_class as "failureClass", a.external_id as account, a.email as "accountEmail",
       a.privileged, (a.created_by_hub or exists (select from identity m where m.organization_id = n.organization_id
-        and m.person_id = a.person_id and m.proven_at is not null and lower(m.email) = lower(a.email))) as "accountProven",
+        and m.person_id = a.person_id and m.proven_at is not null
+          and (m.issuer = ${mailboxIssuer} and m.subject = lower(a.email) or lower(m.email) = lower(a.email)))) as "accountProven",
       (select e.reason from entitlement e where e.person_id = n.person_id and e.course_id = n.course_id
         order by e.updated_at desc, e.id desc limit 1) as "endedBecause"
     from identity i join person p on p.id = i.person_id

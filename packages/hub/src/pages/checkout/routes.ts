@@ -8,7 +8,7 @@ import { field, goOn, pageScope, refuse, sendPage } from '../answer.ts'
 import { widgetAssets } from '../assets.ts'
 import { policyOf, widgetHead } from '../frame.ts'
 import { html, paragraph } from '../html.ts'
-import { card } from '../parts.ts'
+import { buttonLink, card } from '../parts.ts'
 import { texts } from '../texts.ts'
 import type { PageDeps } from '../visitor.ts'
 
@@ -101,7 +101,9 @@ export function checkoutStartRoutes(fastify: FastifyInstance, deps: CheckoutPage
     try {
       const { location, cookie } = await deps.start(form, request, request.id)
       if (cookie !== null) void reply.header('set-cookie', cookie)
-      return goOn(reply, location)
+      // No redirect: the rule of the shop's own page about where its forms may end would hold for the provider as well.
+      const body = card(paragraph(t.going.text), buttonLink(location, t.going.button))
+      return sendPage(reply, { title: t.going.title, goTo: location, body })
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       const body = card(paragraph(t.refused.text), paragraph(error.message))

@@ -97,7 +97,7 @@ function linkPage(found: ClaimLinkFound, token: string, visitor: SignedIn | null
       itemList(found.items),
       paragraph(mailbox === null ? t.forAnybody : t.for(maskEmail(mailbox))),
       mailbox === null && visitor === null
-        ? buttonLink(`${signInPath(action)}&organization=${found.slug}`, t.signIn)
+        ? buttonLink(signInPath(action, null, found.slug), t.signIn)
         : buttonForm(action, t.take),
     ),
   }
@@ -114,7 +114,7 @@ async function take(
   if (found === null) return refuse(request, reply, 'link_expired', ended)
   const { organization, orderId, mailbox } = found
   const signedIn = mailbox === null ? await visitorOf(deps, request) : await enter(deps, request, reply, found, mailbox)
-  if (signedIn === null) return goOn(reply, `${signInPath(`/claim/${token}`)}&organization=${found.slug}`)
+  if (signedIn === null) return goOn(reply, signInPath(`/claim/${token}`, null, found.slug))
   const { ctx, user } = await personCtx(app, signedIn, organization, request.id)
   // A link that names its mailbox is spent by now; the session it made is the proof.
   const linkToken = mailbox === null ? token : null

@@ -79,14 +79,16 @@ function turnAway(
 ): FastifyReply {
   const query = way.redirectTo === null ? '' : `?${new URLSearchParams({ redirectTo: way.redirectTo })}`
   const { enrollmentId = '' } = request.params
+  // Whoever made the address may name the organization, so that its own way to sign in is offered.
+  const organization = field(request.query, 'organization')
   const back = enrollmentPattern.test(enrollmentId) ? `${launchPath}/${enrollmentId}${query}` : '/account'
   switch (kind) {
     case 'ended':
       return refuse(request, reply, 'link_expired', endedPage)
     case 'stranger':
-      return refuse(request, reply, 'unauthenticated', signInFirstPage(back))
+      return refuse(request, reply, 'unauthenticated', signInFirstPage(back, organization))
     case 'unknown':
-      return refuse(request, reply, 'not_found', unknownPage(back))
+      return refuse(request, reply, 'not_found', unknownPage(back, organization))
   }
 }
 

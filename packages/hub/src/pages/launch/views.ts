@@ -59,19 +59,19 @@ export function seatPage(seat: LaunchSeat, state: LaunchState, way: Way): Page {
 
 export const endedPage: Page = { title: t.ended.title, body: card(paragraph(t.ended.text)) }
 
-export const unknownPage = (back: string): Page => ({
+export const unknownPage = (back: string, organization: string | null): Page => ({
   title: t.unknown.title,
   body: card(
     paragraph(t.unknown.text),
-    html`<p><a class="button quiet" href="${signInPath(back)}">${t.otherAccount}</a></p>`,
+    html`<p><a class="button quiet" href="${signInPath(back, null, organization)}">${t.otherAccount}</a></p>`,
   ),
 })
 
-export const signInFirstPage = (back: string): Page => ({
+export const signInFirstPage = (back: string, organization: string | null): Page => ({
   title: t.signIn.title,
   body: card(
     paragraph(t.signIn.text),
-    html`<p><a class="button" href="${signInPath(back)}">${t.signIn.button}</a></p>`,
+    html`<p><a class="button" href="${signInPath(back, null, organization)}">${t.signIn.button}</a></p>`,
   ),
 })
 

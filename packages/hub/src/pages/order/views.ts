@@ -27,7 +27,7 @@ const seatRow = (seat: SeatShown, mayOpen: boolean): Markup =>
 /** The order and, once it is somebody's, its courses with a button each. */
 export function orderPage({ order, slug, signedIn, formsTo }: Shown): Page {
   const path = `/orders/${order.orderRef}`
-  const signIn = `${signInPath(path)}&organization=${slug}`
+  const signIn = signInPath(path, null, slug)
   const mine = order.claimed && signedIn
   const moves =
     order.payment === 'pending' ||

@@ -3,6 +3,7 @@ import { sql } from '#db/sql.ts'
 import { askSchool } from '#entitlements/launch.ts'
 import { pathInSchool, schoolOrigins } from '#entitlements/launch-path.ts'
 import { vouchesFor } from '#entitlements/launch-seat.ts'
+import { mailboxIssuer } from '#identity/people.ts'
 import type { SignedIn } from '#identity/signed-in.ts'
 import { field, goOn, ownForm, type PageRequest, pageScope, refuse, sendPage } from '../answer.ts'
 import { html, paragraph } from '../html.ts'
@@ -45,7 +46,8 @@ async function accountOf({ app }: PageDeps, school: School, signedIn: SignedIn):
   const rows = await app.db.direct<Account>(sql('sso_account')`
     select a.external_id as account, a.email, a.privileged,
       (a.created_by_hub or exists (select from identity m where m.organization_id = a.organization_id
-        and m.person_id = a.person_id and m.proven_at is not null and lower(m.email) = lower(a.email))) as proven
+        and m.person_id = a.person_id and m.proven_at is not null
+          and (m.issuer = ${mailboxIssuer} and m.subject = lower(a.email) or lower(m.email) = lower(a.email)))) as proven
     from identity i join person p on p.id = i.person_id join lms_account a on a.person_id = coalesce(p.merged_into, p.id)
     where i.organization_id = ${school.organization} and i.issuer = ${signedIn.issuer} and i.subject = ${signedIn.subject}
       and a.connection_id = ${school.id} and a.external_id is not null`)
@@ -114,7 +116,7 @@ type At = { readonly school: School; readonly wish: string | null }
 async function pageFor(deps: PageDeps, { school, wish }: At, visitor: SignedIn | null): Promise<Page> {
   const title = t.title(school.name)
   const query = wish === null ? '' : `?${new URLSearchParams({ redirectUrl: wish })}`
-  const signIn = `${signInPath(`/sso/${school.id}${query}`)}&organization=${school.slug}`
+  const signIn = signInPath(`/sso/${school.id}${query}`, null, school.slug)
   if (visitor === null)
     return { title, body: card(paragraph(t.first(school.name)), buttonLink(signIn, texts.signIn.title)) }
   if ((await accountOf(deps, school, visitor)) === null)
