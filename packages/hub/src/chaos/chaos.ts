@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     runs: { type: 'string', default: '10' },
-    steps: { type: 'string', default: '160' },
+    steps: { type: 'string', default: '300' },
     story: { type: 'boolean', default: false },
   },
 })
@@ -26,12 +26,23 @@ async function main(): Promise<number> {
   const seed = whole('seed', values.seed)
   const runs = whole('runs', values.runs)
   const began = systemClock.now()
-  const total = { runs: 0, seed, violations: 0, steps: 0, lives: 0, kills: 0, deliveries: 0, duplicates: 0, lost: 0 }
+  const total = {
+    runs: 0,
+    seed,
+    violations: 0,
+    steps: 0,
+    lives: 0,
+    kills: 0,
+    deliveries: 0,
+    duplicates: 0,
+    lost: 0,
+    requests: 0,
+  }
   const failing: number[] = []
   for (let i = 0; i < runs; i++) {
     const result = await run({ seed: seed + i, steps: whole('steps', values.steps) })
     total.runs += 1
-    for (const key of ['steps', 'lives', 'kills', 'deliveries', 'duplicates', 'lost'] as const)
+    for (const key of ['steps', 'lives', 'kills', 'deliveries', 'duplicates', 'lost', 'requests'] as const)
       total[key] += result[key]
     total.violations += result.violations.length
     const unfinished = result.story.at(-1) === 'the quiet did not end'

@@ -6,13 +6,10 @@ import { setEntitlements } from '#entitlements/seats.ts'
 import { applyJob } from '#entitlements/store.ts'
 import { ensureMailboxPerson } from '#identity/people.ts'
 import type { World } from '#main/world.ts'
-
-/** What is on sale and who is about, made once per run. */
-export type Cast = {
-  readonly prices: readonly string[]
-  readonly subscriptions: readonly string[]
-  readonly people: readonly string[]
-}
+import { askStatus, attempt, beginCart, payCart, pressAgain } from './lives-checkout.ts'
+import { comeBack, enterSchool, followLink, race, signIn, undo } from './lives-claim.ts'
+import { assign, decide, link, merge, resend, transfer } from './lives-people.ts'
+import type { Act, Cast, Draw, Scene } from './scene.ts'
 
 const peopleCount = 6
 
@@ -29,35 +26,18 @@ export async function createCast(world: World): Promise<Cast> {
   return { prices, subscriptions, people }
 }
 
-export type Draw = {
-  one<T>(from: readonly T[]): T | undefined
-  chance(probability: number): boolean
-  between(low: number, high: number): number
-}
-
 export const draw = (random: Random): Draw => ({
   one: (from) => from[Math.floor(random.next() * from.length)],
   chance: (probability) => random.next() < probability,
   between: (low, high) => low + Math.floor(random.next() * (high - low + 1)),
 })
 
-type Act = (world: World, cast: Cast, by: Draw) => Promise<string | null>
+type Life = (world: World, cast: Cast, by: Draw) => Promise<string | null>
 
 const cards = ['4242424242424242', '4242424242424242', '4242424242424242', '4000000000000002'] as const
 const bankDebit = 'bank'
 
-/** Acts of the simulator that the state forbids are not lives; they simply do not happen. */
-const attempt = (what: string, act: () => unknown): string | null => {
-  try {
-    act()
-    return what
-  } catch (error) {
-    if (error instanceof Error && error.constructor.name === 'Refusal') return null
-    throw error
-  }
-}
-
-const purchase: Act = async (world, cast, by) => {
+const purchase: Life = async (world, cast, by) => {
   const count = by.chance(0.7) ? 1 : by.between(2, 3)
   const lines = [...new Set(Array.from({ length: count }, () => by.one(cast.prices) ?? ''))]
   const session = await world.checkout(lines)
@@ -67,14 +47,14 @@ const purchase: Act = async (world, cast, by) => {
   return attempt(`pay ${email} ${lines.length} lines by ${card}`, () => world.stripe.pay({ session, email, card }))
 }
 
-const subscribe: Act = async (world, cast, by) => {
+const subscribe: Life = async (world, cast, by) => {
   const price = by.one(cast.subscriptions) ?? ''
   const email = by.one(cast.people) ?? ''
   const session = await world.checkout([price], { mode: 'subscription' })
   return attempt(`subscribe ${email}`, () => world.stripe.pay({ session, email }))
 }
 
-const settleDebit: Act = async (world, _cast, by) => {
+const settleDebit: Life = async (world, _cast, by) => {
   const open = world.stripe.truth().checkouts.filter((c) => c.status === 'complete' && !c.paid)
   const chosen = by.one(open)
   if (chosen === undefined) return null
@@ -83,7 +63,7 @@ const settleDebit: Act = async (world, _cast, by) => {
     : attempt('debit fails', () => world.stripe.payAsyncFail(chosen.session))
 }
 
-const refund: Act = async (world, _cast, by) => {
+const refund: Life = async (world, _cast, by) => {
   const { payments, checkouts } = world.stripe.truth()
   const chosen = by.one(payments.filter((p) => p.status === 'succeeded' && p.refunded < p.amount && !p.disputed))
   if (chosen === undefined) return null
@@ -97,7 +77,7 @@ const refund: Act = async (world, _cast, by) => {
 }
 
 /** Several parts of one payment go back within moments, before anybody has heard of the first. */
-const refundTwice: Act = async (world, cast, by) => {
+const refundTwice: Life = async (world, cast, by) => {
   const first = await refund(world, cast, by)
   const { payments } = world.stripe.truth()
   const chosen = by.one(payments.filter((p) => p.refunded > 0 && p.refunded < p.amount && !p.disputed))
@@ -108,12 +88,12 @@ const refundTwice: Act = async (world, cast, by) => {
   )
 }
 
-const failRefund: Act = async (world, _cast, by) => {
+const failRefund: Life = async (world, _cast, by) => {
   const chosen = by.one(world.stripe.truth().refunds.filter((r) => r.status === 'succeeded' || r.status === 'pending'))
   return chosen === undefined ? null : attempt('refund fails', () => world.stripe.refundFail(chosen.refund))
 }
 
-const dispute: Act = async (world, _cast, by) => {
+const dispute: Life = async (world, _cast, by) => {
   const { payments, disputes } = world.stripe.truth()
   const open = by.one(
     disputes.filter(
@@ -131,7 +111,7 @@ const dispute: Act = async (world, _cast, by) => {
   )
 }
 
-const subscriptionLife: Act = async (world, _cast, by) => {
+const subscriptionLife: Life = async (world, _cast, by) => {
   const chosen = by.one(world.stripe.truth().subscriptions.filter((s) => s.status !== 'canceled'))
   if (chosen === undefined) return null
   const id = chosen.subscription
@@ -175,7 +155,7 @@ async function giveByHand(world: World, email: string, course: string, access: A
 }
 
 /** A seat given or taken by hand, next to what was bought. */
-const byHand: Act = async (world, cast, by) => {
+const byHand: Life = async (world, cast, by) => {
   const email = by.one(cast.people) ?? ''
   const access = by.chance(0.6) ? 'live' : 'ended'
   const courses = await world.rows<{ id: string }>(`select id from course order by kind, external_id`)
@@ -184,7 +164,7 @@ const byHand: Act = async (world, cast, by) => {
 }
 
 /** The wish for a seat changes while a node is out asking for it: the answer it brings home is about the older wish. */
-const changeOfMind: Act = async (world, _cast, by) => {
+const changeOfMind: Life = async (world, _cast, by) => {
   const held = await world.rows<{ email: string; course: string; wanted: string }>(`
     select a.email, n.course_id as course, n.wanted from lms_account a join enrollment n on n.account_id = a.id
     where a.lease_token is not null and n.uncertain and not exists (
@@ -197,8 +177,8 @@ const changeOfMind: Act = async (world, _cast, by) => {
     : giveByHand(world, chosen.email, chosen.course, chosen.wanted === 'granted' ? 'ended' : 'live')
 }
 
-const acts: readonly (readonly [weight: number, act: Act])[] = [
-  [40, purchase],
+const lives: readonly (readonly [weight: number, life: Life])[] = [
+  [30, purchase],
   [8, subscribe],
   [8, settleDebit],
   [12, refund],
@@ -210,13 +190,33 @@ const acts: readonly (readonly [weight: number, act: Act])[] = [
   [8, changeOfMind],
 ]
 
+const acts: readonly (readonly [weight: number, act: Act])[] = [
+  ...lives.map(([weight, life]) => [weight, (s: Scene) => life(s.world, s.cast, s.by)] as const),
+  [40, beginCart],
+  [10, pressAgain],
+  [45, payCart],
+  [12, askStatus],
+  [50, comeBack],
+  [10, race],
+  [24, followLink],
+  [10, undo],
+  [12, signIn],
+  [14, enterSchool],
+  [8, transfer],
+  [6, assign],
+  [4, resend],
+  [8, decide],
+  [4, link],
+  [3, merge],
+]
+
 /** Something happens in somebody's life; null when what was drawn could not happen. */
-export async function live(world: World, cast: Cast, by: Draw): Promise<string | null> {
+export async function live(scene: Scene): Promise<string | null> {
   const total = acts.reduce((sum, [weight]) => sum + weight, 0)
-  let at = by.between(1, total)
+  let at = scene.by.between(1, total)
   for (const [weight, act] of acts) {
     at -= weight
-    if (at <= 0) return act(world, cast, by)
+    if (at <= 0) return act(scene)
   }
   return null
 }

@@ -5,8 +5,11 @@ import { sweep } from '#entitlements/jobs.ts'
 import { createWorld, type World } from '#main/world.ts'
 import { sweepEvents } from '#orders/sweep.ts'
 import { type Violation, violations } from '#scenarios/promise.ts'
-import { type Cast, createCast, type Draw, draw, live } from './lives.ts'
+import { createCast, draw, live } from './lives.ts'
 import { bury, type ChaosNode, createNode } from './node.ts'
+import type { Draw, Scene } from './scene.ts'
+import { toldAndKept } from './told.ts'
+import { type ChaosWeb, createWeb } from './web.ts'
 
 export type RunResult = {
   readonly seed: number
@@ -17,6 +20,7 @@ export type RunResult = {
   readonly deliveries: number
   readonly lost: number
   readonly duplicates: number
+  readonly requests: number
   /** What was done, in order; the same seed tells the same story. */
   readonly story: readonly string[]
 }
@@ -30,16 +34,20 @@ export type RunOptions = {
 
 type Storm = {
   readonly world: World
-  readonly cast: Cast
   readonly by: Draw
+  readonly scene: Scene
   readonly nodes: ChaosNode[]
+  web: ChaosWeb
   readonly story: string[]
   /** What was wrong at the moment it happened and may have mended itself since. */
   readonly seen: Violation[]
-  readonly counts: { lives: number; kills: number; deliveries: number; lost: number; duplicates: number; named: number }
+  readonly counts: Record<'lives' | 'kills' | 'deliveries' | 'lost' | 'duplicates' | 'requests' | 'named', number>
 }
 
-const stepsDefault = 160
+const stepsDefault = 300
+// Every fifth seed lets those who act at once really do, transaction beside transaction.
+const atOnceEvery = 5
+const slug = 'school'
 const nodeCount = 2
 
 /** One storm: random lives in random weather, then quiet, then the promise is checked. Everything follows from the seed. */
@@ -48,29 +56,47 @@ export async function run(options: RunOptions): Promise<RunResult> {
     seed: options.seed,
     variants: { requests: 30, visibilityDelayMs: options.seed % 3 === 0 ? 4_000 : 0 },
   })
-  const random = seededRandom(options.seed * 7_919 + 17)
-  const storm: Storm = {
+  const by = draw(seededRandom(options.seed * 7_919 + 17))
+  await settings(world, options.seed)
+  const seen: Violation[] = []
+  const scene: Scene = {
     world,
     cast: await createCast(world),
-    by: draw(random),
-    nodes: [],
-    story: [],
-    seen: [],
-    counts: { lives: 0, kills: 0, deliveries: 0, lost: 0, duplicates: 0, named: 0 },
+    by,
+    slug,
+    web: () => storm.web,
+    carts: [],
+    told: { refused: [], launched: [], joined: [] },
+    seen,
+    atOnce: options.seed % atOnceEvery === 0,
   }
+  const counts = { lives: 0, kills: 0, deliveries: 0, lost: 0, duplicates: 0, requests: 0, named: 0 }
+  const storm: Storm = { world, by, scene, nodes: [], web: createWeb(world, 'web-0'), story: [], seen, counts }
   const steps = options.steps ?? stepsDefault
   try {
+    // What was told while the shop was set up is no part of the storm.
+    await world.stripe.deliverAll()
     for (let i = 0; i < nodeCount; i++) storm.nodes.push(newNode(storm))
     for (let i = 0; i < steps; i++) await weatherStep(storm)
     await quiet(storm)
     await options.inspect?.(world)
-    const found = [...storm.seen, ...(await violations(world))]
+    const found = [...storm.seen, ...(await violations(world)), ...(await toldAndKept(scene))]
     const { named, ...counts } = storm.counts
     return { seed: options.seed, violations: found, steps, ...counts, story: storm.story }
   } finally {
     for (const node of storm.nodes) await node.close()
+    await storm.web.close()
     await world.close()
   }
+}
+
+/** When a seat is prepared is the organization's choice; a form needs a key that browsers may know. */
+async function settings(world: World, seed: number): Promise<void> {
+  const at = seed % 2 === 0 ? 'at_claim' : 'at_payment'
+  await world.rows(`update organization set prepare_seat = '${at}'`)
+  await world.rows(
+    `update connection set config = config || '{"publishableKey": "pk_test_world0000"}' where category = 'payment'`,
+  )
 }
 
 const newNode = (storm: Storm): ChaosNode => {
@@ -85,17 +111,18 @@ const tell = (storm: Storm, what: string | null) => {
 /** One thing happens. The weights are what makes a storm: mostly work and mail, now and then a death. */
 async function weatherStep(storm: Storm): Promise<void> {
   const roll = storm.by.between(1, 100)
-  if (roll <= 24) return happen(storm)
+  if (roll <= 30) return happen(storm)
   if (roll <= 46) return post(storm)
-  if (roll <= 84) return work(storm)
-  if (roll <= 91) return pass(storm)
-  if (roll <= 94) return weather(storm)
-  if (roll <= 97) return strike(storm)
+  if (roll <= 67) return work(storm)
+  if (roll <= 85) return serve(storm)
+  if (roll <= 92) return pass(storm)
+  if (roll <= 95) return weather(storm)
+  if (roll <= 98) return strike(storm)
   tell(storm, `sweep ${(await sweep(storm.world.app)).poked}`)
 }
 
 async function happen(storm: Storm): Promise<void> {
-  const what = await live(storm.world, storm.cast, storm.by)
+  const what = await live(storm.scene)
   if (what !== null) storm.counts.lives += 1
   tell(storm, what)
 }
@@ -129,6 +156,21 @@ async function work(storm: Storm): Promise<void> {
     tell(storm, `${node.name} ${result} ${node.at ?? ''}`)
     if (result === 'idle') return
   }
+}
+
+/** Requests go on by some steps, in any order. */
+async function serve(storm: Storm): Promise<void> {
+  const moves = storm.by.between(4, 24)
+  for (let i = 0; i < moves && storm.web.busy; i++) await serveOne(storm, (waiting) => storm.by.between(0, waiting - 1))
+}
+
+async function serveOne(storm: Storm, pick: (waiting: number) => number): Promise<void> {
+  const what = await storm.web.advance(pick)
+  tell(storm, what)
+  if (what === null || what.includes(' at ')) return
+  storm.counts.requests += 1
+  // Whatever happens outside, whoever asks gets an answer with a reason.
+  if (what.includes(': threw ')) storm.seen.push({ code: 'request_failed', about: 'web', detail: what })
 }
 
 const waits = [second, 5 * second, minute, 20 * minute, 3 * hour, 12 * hour, 3 * day] as const
@@ -173,6 +215,7 @@ const leftBy = (world: World, name: string): Promise<Violation[]> =>
 
 /** A node dies wherever it stands; seconds later the living bury it and a new one comes. */
 async function strike(storm: Storm): Promise<void> {
+  if (storm.by.chance(strikesAtWeb)) return strikeWeb(storm)
   const index = storm.by.between(0, storm.nodes.length - 1)
   const node = storm.nodes[index]
   if (node === undefined) return
@@ -185,9 +228,25 @@ async function strike(storm: Storm): Promise<void> {
   storm.nodes[index] = newNode(storm)
 }
 
+const strikesAtWeb = 0.35
+
+/** The process at the door dies with every request in it; the browsers never hear an answer. */
+async function strikeWeb(storm: Storm): Promise<void> {
+  const { web, world } = storm
+  tell(storm, `kill ${web.name}`)
+  await web.kill()
+  storm.counts.kills += 1
+  await world.clock.advance(3 * second)
+  await bury(world, web.name)
+  storm.seen.push(...(await leftBy(world, web.name)))
+  storm.counts.named += 1
+  storm.web = createWeb(world, `web-${storm.counts.named}`)
+}
+
 // Longer than a month and its grace: whatever ends by itself has ended.
 const seasonMs = 45 * day
 const quietRoundsMax = 4_000
+const requestStepsMax = 20_000
 const quietMs = 10 * day
 
 /** Fair weather for as long as it takes: every retry gets its turn, lost mail is found by comparison. */
@@ -196,6 +255,8 @@ async function quiet(storm: Storm): Promise<void> {
   world.school.faults.clear()
   world.stripe.faults.clear()
   for (const node of nodes) while (node.busy) await node.advance()
+  for (let i = 0; i < requestStepsMax && storm.web.busy; i++) await serveOne(storm, () => 0)
+  if (storm.web.busy) storm.story.push('the quiet did not end')
   if (!(await calm(storm))) return
   await world.clock.advance(seasonMs)
   await calm(storm)

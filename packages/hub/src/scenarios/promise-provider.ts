@@ -87,13 +87,11 @@ export function expectedSeats(asked: Asked): Judged {
     }
     if (order === undefined) continue
     if (!visible) violations.push(...compare(checkout, order, facts))
-    if (order.person === null) continue
-    const { person } = order
     for (const line of order.lines) {
       const expectation = lineGives(checkout, order, line.id, facts)
-      for (const course of line.courses ?? [])
-        for (const learner of [person, ...line.assigned])
-          expected.push({ person: learner, course, order, names, expectation })
+      const people = new Set([order.person, ...line.assigned].filter((person) => person !== null))
+      for (const person of people)
+        for (const course of line.courses ?? []) expected.push({ person, course, order, names, expectation })
     }
   }
   return { expected, violations }
@@ -160,8 +158,8 @@ function compare(checkout: Checkout, order: OrderRow, facts: Facts): Violation[]
   if (order.lines.some((l) => l.courses === null) && order.issue === null) say('unmapped_unseen', 'No issue is shown.')
   if (checkout.email === null) {
     if (order.issue === null) say('no_buyer_unseen', 'No issue is shown.')
-  } else if (!order.claimed && order.personEmail !== normalizeEmail(checkout.email))
-    say('buyer_differs', 'Another person holds the order.')
+  } else if (order.email === null || normalizeEmail(order.email) !== normalizeEmail(checkout.email))
+    say('buyer_differs', `Another mailbox paid: ${order.email}.`)
   found.push(...compareRefunds(checkout, order, facts))
   for (const { dispute, status } of disputesOf(checkout, facts)) {
     const known = facts.disputeRows.get(dispute)

@@ -25,9 +25,6 @@ export type OrderRow = {
   readonly amount: bigint
   readonly email: string | null
   readonly person: string | null
-  readonly personEmail: string | null
-  /** Somebody proved it theirs, or it was bought for somebody else: the payer's address need not be the learner's. */
-  readonly claimed: boolean
   readonly lines: readonly LineRow[]
 }
 
@@ -76,12 +73,12 @@ export type Rows = {
 
 const ordersText = `
   select o.id, o.checkout_id as checkout, o.payment_id as payment, o.subscription_id as subscription, o.state, o.issue,
-    o.paid_at is not null as paid, o.amount, o.email, o.person_id as person, p.email as "personEmail", o.claimed_at is not null or o.learner_email is not null or o.gift is not null as claimed,
+    o.paid_at is not null as paid, o.amount, o.email, o.person_id as person,
     coalesce((select jsonb_agg(jsonb_build_object('id', l.id, 'price', l.price_external_id, 'amount', l.amount::text,
       'courses', to_jsonb(v.course_ids),
       'assigned', (select coalesce(jsonb_agg(a.person_id), '[]') from seat_assignment a where a.line_id = l.id))) from order_line l left join product_version v on v.id = l.product_version_id
       where l.order_id = o.id), '[]') as lines
-  from "order" o left join person p on p.id = o.person_id`
+  from "order" o`
 const seatsText = `
   select n.id, n.person_id as person, n.course_id as course, c.kind || ':' || c.external_id as product, a.email,
     a.external_id as account, n.wanted, n.actual, n.uncertain, n.attempts, n.next_try_at as "nextTryAt",

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { minute } from '@bursar/kit/clock.ts'
 import { normalizeEmail } from '#identity/people.ts'
 import type { World } from '#main/world.ts'
+import { claimViolations } from './promise-claims.ts'
 import { type Expectation, expectedSeats } from './promise-provider.ts'
 import { type EntitlementRow, type Rows, readRows, type SeatRow, type Violation } from './promise-rows.ts'
 
@@ -25,6 +26,7 @@ export async function violations(world: World): Promise<readonly Violation[]> {
     ...owners(world, rows),
     ...school(world, rows),
     ...(await once(world)),
+    ...(await claimViolations(world)),
   ]
 }
 

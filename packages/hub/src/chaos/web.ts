@@ -1,0 +1,189 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock } from '@bursar/kit/clock.ts'
+import type { App } from '#action/context.ts'
+import { createDatabase, type Database } from '#db/database.ts'
+import type { World } from '#main/world.ts'
+import { Killed } from './node.ts'
+
+/**
+ * The process at the door: several requests are under way at once, each moves only when told, and all of them die with
+ * it. Like a worker it stops between any two transactions and before and after any call outside.
+ */
+export type ChaosWeb = {
+  readonly name: string
+  /** Begins a request; `work` is what its route does. It stops before its first transaction. */
+  begin(label: string, work: (app: App) => Promise<string>): Promise<void>
+  /** Moves one request by one step. `pick` says which; the answer tells where it stands, or how it ended. */
+  advance(pick: (waiting: number) => number): Promise<string | null>
+  readonly busy: boolean
+  /** As by kill -9, with every request in it. */
+  kill(): Promise<void>
+  close(): Promise<void>
+}
+
+type Waiter = { readonly point: string; readonly due: number | null; open(): void; fail(error: unknown): void }
+
+/** One request: what of it waits to be let on, and how much of it is in a transaction or a call right now. */
+type Flow = {
+  readonly label: string
+  readonly waiting: Waiter[]
+  running: number
+  idle: (() => void) | null
+  ended: string | null
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Resolves when nothing of the request moves any more: all of it waits for us, or it is over. */
+async function untilStill(flow: Flow): Promise<void> {
+  for (;;) {
+    if (flow.running > 0)
+      await new Promise<void>((resolve) => {
+        flow.idle = resolve
+      })
+    // What follows an answer runs at once; two turns are more than it needs.
+    await turn()
+    await turn()
+    if (flow.running === 0) return
+  }
+}
+
+const enter = (flow: Flow | undefined, by: 1 | -1) => {
+  if (flow === undefined) return
+  flow.running += by
+  if (flow.running > 0) return
+  flow.idle?.()
+  flow.idle = null
+}
+
+type State = { readonly name: string; readonly current: AsyncLocalStorage<Flow>; dead: boolean }
+
+/** Waits to be let on. Work outside any request goes on at once: it is one act of its own. */
+function stop(state: State, point: string, due: number | null, signal?: AbortSignal): Promise<void> {
+  const flow = state.current.getStore()
+  if (flow === undefined || signal?.aborted === true) return Promise.resolve()
+  if (state.dead) return Promise.reject(new Killed(state.name))
+  return new Promise((resolve, reject) => {
+    const waiter: Waiter = { point, due, open: resolve, fail: reject }
+    flow.waiting.push(waiter)
+    signal?.addEventListener('abort', () => {
+      flow.waiting.splice(flow.waiting.indexOf(waiter) >>> 0, 1)
+      resolve()
+    })
+  })
+}
+
+const counted = async <T>(state: State, work: () => Promise<T>): Promise<T> => {
+  const flow = state.current.getStore()
+  enter(flow, 1)
+  try {
+    return await work()
+  } finally {
+    enter(flow, -1)
+  }
+}
+
+/** A stop in the middle of something counted. */
+async function pause(state: State, point: string): Promise<void> {
+  const flow = state.current.getStore()
+  enter(flow, -1)
+  try {
+    await stop(state, point, null)
+  } finally {
+    enter(flow, 1)
+  }
+}
+
+function gated(world: World, state: State): App {
+  const inner = createDatabase({
+    url: world.database.url,
+    clock: world.clock,
+    max: 6,
+    step: (at) => pause(state, at),
+  })
+  const db: Database = {
+    tx: (scope, work) => counted(state, () => inner.tx(scope, work)),
+    direct: (statement) => counted(state, () => inner.direct(statement)),
+    close: () => inner.close(),
+  }
+  const clock: Clock = {
+    now: () => world.clock.now(),
+    sleep: (ms, signal) => stop(state, 'asleep', world.clock.now() + ms, signal),
+  }
+  return {
+    ...world.app,
+    node: state.name,
+    db,
+    clock,
+    http: (request) =>
+      counted(state, async () => {
+        await pause(state, 'calling')
+        const outcome = await world.app.http(request)
+        await pause(state, 'called')
+        return outcome
+      }),
+  }
+}
+
+/** What is let on next: whatever does not sleep, then whoever would wake first. A limit of time is never met early. */
+function nextOf(flow: Flow, now: number): Waiter | undefined {
+  const awake = flow.waiting.find((w) => w.due === null || w.due <= now)
+  if (awake !== undefined) return awake
+  return flow.waiting.toSorted((a, b) => (a.due ?? 0) - (b.due ?? 0))[0]
+}
+
+export function createWeb(world: World, name: string): ChaosWeb {
+  const state: State = { name, current: new AsyncLocalStorage(), dead: false }
+  const app = gated(world, state)
+  let flows: Flow[] = []
+  const isOver = (flow: Flow) => flow.ended !== null && flow.waiting.length === 0 && flow.running === 0
+
+  return {
+    name,
+    get busy() {
+      return flows.length > 0
+    },
+    begin: async (label, work) => {
+      const flow: Flow = { label, waiting: [], running: 0, idle: null, ended: null }
+      flows.push(flow)
+      void state.current.run(flow, () =>
+        work(app).then(
+          (outcome) => {
+            flow.ended = outcome
+          },
+          (error: unknown) => {
+            flow.ended = error instanceof Error ? `threw ${error.message}` : 'threw'
+          },
+        ),
+      )
+      await untilStill(flow)
+    },
+    advance: async (pick) => {
+      const flow = flows[pick(flows.length)]
+      if (flow === undefined) return null
+      const waiter = nextOf(flow, world.clock.now())
+      if (waiter !== undefined) {
+        flow.waiting.splice(flow.waiting.indexOf(waiter), 1)
+        waiter.open()
+      }
+      await untilStill(flow)
+      if (!isOver(flow)) return `${flow.label} at ${waiter?.point ?? 'rest'}`
+      flows = flows.filter((f) => f !== flow)
+      return `${flow.label}: ${flow.ended}`
+    },
+    kill: async () => {
+      state.dead = true
+      for (const flow of flows) {
+        while (flow.waiting.length > 0) {
+          for (const waiter of flow.waiting.splice(0)) waiter.fail(new Killed(name))
+          await untilStill(flow)
+        }
+      }
+      flows = []
+      await app.db.close()
+    },
+    close: async () => {
+      if (!state.dead) await app.db.close()
+    },
+  }
+}
