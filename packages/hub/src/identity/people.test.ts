@@ -120,3 +120,20 @@ test('each organization has its own person of the same identity', async () => {
   const there = await ensure(provenNow('ada', 'ada@example.com'), other)
   assert.notEqual(here.id, there.id)
 })
+
+test('an address the issuer does not vouch for replaces none that was proven, and borrows no proof', async () => {
+  const { id } = await ensure(provenNow('eve', 'eve@example.com'))
+  const row = async () =>
+    (
+      await it.rows<{ email: string | null; proven: boolean }>(
+        `select email, proven_at is not null as proven from identity where person_id = '${id}' and subject = 'eve'`,
+      )
+    )[0]
+  await ensure(signedInAs('eve', { email: 'victim@example.com', emailVerified: false }))
+  assert.deepEqual({ ...(await row()) }, { email: 'eve@example.com', proven: true })
+  // The issuer’s word is enough to know the address by, not to have proven it.
+  await ensure(signedInAs('eve', { email: 'other@example.com', emailVerified: true }))
+  assert.deepEqual({ ...(await row()) }, { email: 'other@example.com', proven: false })
+  await ensure(provenNow('eve', 'Other@example.com'))
+  assert.deepEqual({ ...(await row()) }, { email: 'Other@example.com', proven: true })
+})

@@ -71,7 +71,7 @@ export async function ensurePerson(tx: Tx, deps: Deps, signedIn: SignedIn): Prom
   const known = await personOf(tx, deps.organization, signedIn.issuer, signedIn.subject)
   const waiting = mailbox === null ? null : await mailboxOf(tx, deps.organization, mailbox)
   if (known !== null) {
-    await touch(tx, deps, signedIn)
+    await touch(tx, deps, signedIn, proven)
     if (mailbox !== null && waiting === null)
       return { id: known, created: false, mailboxPersonId: await takeMailbox(tx, deps, mailbox, known) }
     const other = waiting?.waits === true && waiting.personId !== known ? waiting.personId : null
@@ -138,10 +138,19 @@ const bind = (
     values (${deps.organization}, ${issuer}, ${subject}, ${personId}, ${email}, ${proven ? ts(tx.now) : null}, ${ts(tx.now)}, ${ts(tx.now)})
     on conflict do nothing`)
 
-const touch = (tx: Tx, deps: Deps, { issuer, subject, email }: SignedIn) =>
-  tx.run(sql('identity_touch')`
-    update identity set email = coalesce(${email}, email), last_seen_at = ${ts(tx.now)}
+/**
+ * Seen again. The address and its proof stay together, because a proven one opens accounts of schools: what nobody
+ * vouches for replaces nothing, and another address than the proven one is proven anew.
+ */
+const touch = (tx: Tx, deps: Deps, { issuer, subject, email: said, emailVerified }: SignedIn, proven: boolean) => {
+  const email = emailVerified || proven ? said : null
+  return tx.run(sql('identity_touch')`
+    update identity set email = coalesce(${email}, email), last_seen_at = ${ts(tx.now)},
+      proven_at = case when ${email}::text is null or lower(email) = lower(${email}) and proven_at is not null then proven_at
+        when ${proven} then ${ts(tx.now)}::timestamptz end
     where organization_id = ${deps.organization} and issuer = ${issuer} and subject = ${subject}
-      and (last_seen_at is null or last_seen_at < ${ts(tx.now - seenEveryMs)}::timestamptz or email is distinct from coalesce(${email}, email))`)
+      and (last_seen_at is null or last_seen_at < ${ts(tx.now - seenEveryMs)}::timestamptz
+        or email is distinct from coalesce(${email}, email) or (${proven} and proven_at is null))`)
+}
 
 const seenEveryMs = 5 * minute

@@ -141,3 +141,11 @@ test('without evidence an order answers exactly as one that does not exist', () 
     { numRuns: 5_000 },
   )
 })
+
+test('a purchase that was taken back looks to a guesser like one that does not exist', () => {
+  for (const claimant of [verified, facts({}).claimant])
+    for (const shown of [{ secret: 'wrong' }, { link: 'wrong' }] as const) {
+      const there = decideClaim(facts({ mailboxOnly: true, claimant, ...shown })).kind
+      assert.equal(there, decideClaim(facts({ state: 'pending', mailbox: null, claimant, ...shown })).kind)
+    }
+})

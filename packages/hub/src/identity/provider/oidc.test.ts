@@ -96,7 +96,7 @@ test('a school signs somebody in with code and PKCE, reads UserInfo, refreshes a
   })
   const left = await tab.open(out)
   assert.deepEqual([left.status, left.location], [302, goodbye], left.text)
-  assert.equal(await world.provider.source(asked), 'invalid')
+  assert.equal(await world.provider.source(asked), null)
 })
 
 test('an application that keeps no secret signs in with PKCE; its ID token carries no address unless registered so', async () => {
