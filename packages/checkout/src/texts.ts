@@ -37,7 +37,7 @@ export const english = {
   t_paidTitle: 'Payment received',
   t_paid: 'Thank you. A receipt is on its way to you.',
   t_giftPaidTitle: 'Thank you for your gift',
-  t_giftPaid: 'The payment has arrived, and the way to the course goes out by mail.',
+  t_giftPaid: 'The payment has arrived. The way to the course goes out by mail.',
   t_lastStepTitle: 'Payment received. One last step: it is you',
   t_lastStep: 'A short code shows that this mailbox is yours. Then your course opens.',
   t_signIn: 'We send a code of six digits to your mailbox.',
@@ -72,7 +72,7 @@ export const english = {
   t_claimedTitle: 'This purchase belongs to somebody already',
   t_claimed: 'Another account has opened it. If that was not you, write to the seller.',
   t_refusedTitle: 'We could not give you the course yet',
-  t_orderUnknown: 'We do not know this order here. Open the link in your receipt, or sign in.',
+  t_orderUnknown: 'We do not know this order. Open the link in your receipt.',
   t_statusTitle: 'Your purchase',
 } as const
 

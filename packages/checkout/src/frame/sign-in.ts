@@ -100,7 +100,8 @@ export class BursarSignIn extends View {
     writeSent(organization, email)
     this.redraw()
     // A press moved the person here; arriving by itself must not take the focus from where they are.
-    if (first && this.contains(document.activeElement)) setTimeout(() => this.querySelector('input')?.focus())
+    if (first && this.querySelector('form')?.contains(document.activeElement))
+      setTimeout(() => this.querySelector('input')?.focus())
     await this.#countDown()
   }
 

@@ -11,7 +11,7 @@ type Found = {
 }
 
 /** What axe finds on the page as it stands: WCAG 2.2 A and AA. Evaluated from outside, so the page's policy holds. */
-export async function axeProblems(page: Page): Promise<readonly string[]> {
+export async function axeProblems(page: Pick<Page, 'evaluate'>): Promise<readonly string[]> {
   await page.evaluate(await readFile(axeFile, 'utf8'))
   const found = (await page.evaluate(
     "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })",
