@@ -1,6 +1,8 @@
 import { type Instant, minute } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
-import type { Actor } from './context.ts'
+import type { Actor, CallerUser } from './context.ts'
+
+export type { CallerUser } from './context.ts'
 
 /** Who asks, for which tenant, and what they may do. Comes from a key or from the program itself, never from input. */
 export type Caller = {
@@ -8,22 +10,6 @@ export type Caller = {
   readonly actor: Actor
   readonly scopes: readonly string[]
   readonly user?: CallerUser
-}
-
-/** A signed-in person in this organization, with what their session has proven. */
-export type CallerUser = {
-  readonly personId: string
-  readonly sessionId: string
-  readonly issuer: string
-  readonly subject: string
-  readonly email: string | null
-  readonly emailVerified: boolean
-  /** When this session proved the mailbox itself; null when it was made otherwise. */
-  readonly mailboxProvenAt: Instant | null
-  readonly authenticatedAt: Instant
-  readonly secondFactorAt: Instant | null
-  /** Their roles would give scopes that wait for a second factor. */
-  readonly scopesWait: boolean
 }
 
 /** Any signed-in person, for what is theirs. Keys and clients are no persons. */

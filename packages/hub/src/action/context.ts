@@ -1,10 +1,9 @@
 import type { TokenStore } from '@bursar/connectors/io.ts'
-import type { Clock } from '@bursar/kit/clock.ts'
+import type { Clock, Instant } from '@bursar/kit/clock.ts'
 import type { AddressGuard, Http } from '@bursar/kit/http.ts'
 import type { Ids } from '@bursar/kit/ids.ts'
 import type { Random } from '@bursar/kit/random.ts'
 import type { Database, Tx } from '#db/database.ts'
-import type { CallerUser } from './caller.ts'
 
 /** Encrypts what must not lie open in the database. `aad` ties a value to its row, so it cannot be moved. */
 export interface Secrets {
@@ -79,6 +78,22 @@ export type Actor =
   /** A signed-in person; the id is the person's in this organization. */
   | { readonly kind: 'user'; readonly id: string; readonly name: string }
   | { readonly kind: 'system'; readonly name: string }
+
+/** A signed-in person in this organization, with what their session has proven. */
+export type CallerUser = {
+  readonly personId: string
+  readonly sessionId: string
+  readonly issuer: string
+  readonly subject: string
+  readonly email: string | null
+  readonly emailVerified: boolean
+  /** When this session proved the mailbox itself; null when it was made otherwise. */
+  readonly mailboxProvenAt: Instant | null
+  readonly authenticatedAt: Instant
+  readonly secondFactorAt: Instant | null
+  /** Their roles would give scopes that wait for a second factor. */
+  readonly scopesWait: boolean
+}
 
 /** What an action or a job sees: the process, the tenant and who asks. */
 export type Ctx = App & {
