@@ -72,6 +72,9 @@ export async function openTown(): Promise<Town> {
   }
 }
 
+// Nothing here takes longer, except on a machine with much else to do.
+const patienceMs = 15 * second
+
 let made = 0
 /** An address nobody used before. */
 export const someone = (name = 'lena'): string => {
@@ -86,6 +89,7 @@ export async function asVisitor<T>(
   options: BrowserContextOptions = {},
 ): Promise<T> {
   const visitor: Visitor = await visit(town.browser, options)
+  visitor.page.setDefaultTimeout(patienceMs)
   const result = await work(visitor.page)
   await visitor.leave()
   return result
@@ -136,6 +140,7 @@ export async function enterCard(page: Page, card = goodCard): Promise<void> {
 
 /** From the form to the moment after pressing Pay. */
 export async function pay(page: Page, email: string, card = goodCard): Promise<void> {
+  await payButton(page).waitFor()
   await checkout(page).getByLabel('E-mail address').fill(email)
   await enterCard(page, card)
   await payButton(page).click()

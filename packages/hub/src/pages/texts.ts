@@ -261,7 +261,11 @@ export const texts = {
       title: 'There is nothing to buy here',
       text: 'The address of this page is wrong or incomplete. Begin at the shop.',
     },
-    going: { title: 'On to the payment', text: 'The page of the payment provider opens by itself.', button: 'Go there' },
+    going: {
+      title: 'On to the payment',
+      text: 'The page of the payment provider opens by itself.',
+      button: 'Go there',
+    },
     refused: { title: 'The order could not begin', text: 'Nothing was charged. Go back to the shop and try again.' },
   },
 } as const

@@ -30,7 +30,11 @@ async function promotionOf(stripe: Stripe, typed: string): Promise<string | null
 const addresses = (request: CheckoutRequest): Stripe.Checkout.SessionCreateParams =>
   request.ui === 'hosted_page'
     ? { success_url: request.successUrl, cancel_url: request.cancelUrl }
-    : { return_url: request.returnUrl }
+    : {
+        return_url: request.returnUrl,
+        // Left alone, the provider's embedded page leads the frame it stands in to the return address, which no frame may show.
+        ...(request.ui === 'embedded_page' ? { redirect_on_completion: 'if_required' as const } : {}),
+      }
 
 function whoParams(request: CheckoutRequest): Stripe.Checkout.SessionCreateParams {
   if (request.customerId === undefined) return request.email === undefined ? {} : { customer_email: request.email }
