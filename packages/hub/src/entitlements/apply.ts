@@ -207,8 +207,8 @@ async function change(
     account,
     course: { kind: item.kind, externalId: item.externalId },
     key: `hub:${item.enrollmentId}`,
-    // Shared: asked for once already, so it looks first.
-    uncertain: item.wasUncertain || item.shared,
+    // Asked for once already for another person of this address: it looks first.
+    uncertain: item.wasUncertain || item.shared || item.shown,
   }
   if (item.wanted === 'revoked' && item.shared) return { item, actual: 'revoked', failure: null }
   if (item.wanted === 'revoked') {

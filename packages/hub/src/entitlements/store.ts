@@ -41,6 +41,8 @@ export type WorkItem = {
   readonly wasUncertain: boolean
   /** Another person with the same address has the same course there: one seat at the school for both. */
   readonly shared: boolean
+  /** The school shows this course on this account already, opened for that other person. */
+  readonly shown: boolean
 }
 
 // Longer than the slowest honest run (15 s a call, some tens of calls); a dead holder is freed by the reaper long before.
@@ -70,7 +72,9 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
       select n.id as "enrollmentId", n.course_id as "courseId", c.kind, c.external_id as "externalId", n.wanted, n.actual,
         n.revision::text as revision, n.attempts, extract(epoch from n.failing_since) * 1000 as "failingSince", n.uncertain as "wasUncertain",
         exists (select 1 from enrollment m where m.account_id = n.account_id and m.course_id = n.course_id and m.id <> n.id
-          and m.wanted = 'granted') as shared
+          and m.wanted = 'granted') as shared,
+        exists (select 1 from enrollment m where m.account_id = n.account_id and m.course_id = n.course_id and m.id <> n.id
+          and m.actual = 'granted') as shown
       from enrollment n join course c on c.id = n.course_id
       where n.account_id = (select id from account) and n.next_try_at <= ${now}::timestamptz
       order by n.id limit ${workMax} for update of n

@@ -71,6 +71,31 @@ test('row 1: one address, two persons: the seat changes hands without a single c
   assert.equal(stuck.length, 0)
 })
 
+test('F12, one address, two persons, one course bought twice: each purchase carries it until both are paid back', async () => {
+  const orders = [await paid('twice@row1.example'), await paid('twice@row1.example')]
+  const token = shop.session('auth0|twice', { email: 'twice@row1.example', emailVerified: true })
+  const refund = async (order: Begun | undefined) => {
+    const [row] = await shop.world.rows<{ payment: string }>(
+      `select payment_id as payment from "order" where id = '${order?.orderRef}'`,
+    )
+    shop.world.stripe.refund({ payment_intent: row?.payment ?? '' })
+    await shop.world.settle(minute)
+  }
+  const [first, second_] = orders
+  assert.ok(first !== undefined && second_ !== undefined)
+  assert.equal((await claim(token, first)).body.status, 'open')
+  await shop.world.settle(minute)
+  await refund(first)
+  assert.deepEqual(shop.world.owned('twice@row1.example'), ['sourdough-basics'], 'the unclaimed one still pays for it')
+  assert.equal((await claim(token, second_)).body.status, 'open')
+  await shop.world.settle(minute)
+  assert.deepEqual(shop.world.owned('twice@row1.example'), ['sourdough-basics'])
+  await assertPromise(shop.world)
+  await refund(second_)
+  assert.deepEqual(shop.world.owned('twice@row1.example'), [])
+  await assertPromise(shop.world)
+})
+
 test('F20a, row 1: secret and another verified address: both are shown, then confirmed, told and moved', async () => {
   const order = await paid('billing@f20.example')
   const token = shop.session('learner', { email: 'learner@f20.example', fresh: true })

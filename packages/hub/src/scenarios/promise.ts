@@ -89,6 +89,13 @@ const isAsWanted = (seat: SeatRow) =>
   !seat.uncertain &&
   (seat.wanted === 'granted' ? seat.actual === 'granted' : seat.actual !== 'granted' && seat.actual !== 'unknown')
 
+/** Two persons of one address share the school's account, and with it a seat in the same course. */
+const isShared = (rows: Rows, seat: SeatRow): boolean =>
+  seat.account !== null &&
+  rows.seats.some(
+    (s) => s.id !== seat.id && s.account === seat.account && s.product === seat.product && s.wanted === 'granted',
+  )
+
 /** Wanted ↔ believed ↔ really shown. */
 function seats(world: World, rows: Rows): Violation[] {
   const { users, enrollments } = world.school.school()
@@ -107,7 +114,7 @@ function seats(world: World, rows: Rows): Violation[] {
       return say('not_open', `The school does not show ${seat.product}.`)
     if (seat.actual === 'granted' && shown?.expires != null && shown.expires <= world.clock.now())
       return say('expired_at_school', seat.product)
-    if (seat.actual !== 'granted' && shown?.justification === `hub:${seat.id}`)
+    if (seat.actual !== 'granted' && shown?.justification === `hub:${seat.id}` && !isShared(rows, seat))
       return say('still_open', `The school still shows ${seat.product}.`)
     return []
   })
@@ -145,7 +152,7 @@ function school(world: World, rows: Rows): Violation[] {
       const about = `${users.get(userId)?.email ?? userId} ${product}`
       if (seat === undefined || seat.product !== product || normalizeEmail(seat.email) !== users.get(userId)?.email)
         found.push({ code: 'opened_for_nobody', about, detail: `It names ${enrollment.justification}.` })
-      else if (seat.wanted === 'revoked' && isAsWanted(seat))
+      else if (seat.wanted === 'revoked' && isAsWanted(seat) && !isShared(rows, seat))
         found.push({ code: 'still_open', about, detail: 'It should be closed, and we believe it is.' })
       if (enrollment.duplicates > 0)
         found.push({ code: 'granted_twice', about, detail: `Asked for ${enrollment.duplicates} times more.` })
