@@ -15,6 +15,10 @@ const timing = {
   'packages/hub/src/chaos/': 'tells how long the storm really took',
 } as const
 
+const widget = {
+  'packages/checkout/src/': 'runs in a browser, where kit does not',
+} as const
+
 export const homes: readonly Home[] = [
   {
     what: 'the environment',
@@ -34,7 +38,11 @@ export const homes: readonly Home[] = [
     pattern: /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)/g,
     instead: 'take a Clock (packages/kit/src/clock.ts) and ask clock.now()',
     tests: 'held',
-    allowed: { 'packages/kit/src/clock.ts': 'the one asker', ...timing },
+    allowed: {
+      'packages/kit/src/clock.ts': 'the one asker',
+      'packages/checkout/src/frame/browser.ts': 'runs in a browser, where kit does not',
+      ...timing,
+    },
   },
   {
     what: 'timers',
@@ -43,8 +51,10 @@ export const homes: readonly Home[] = [
     tests: 'free',
     allowed: {
       'packages/kit/src/clock.ts': 'the one place that waits',
+      'packages/checkout/src/': 'runs in a browser, where kit does not',
       'packages/connectors/src/simulator/server.ts': 'the fault `slow` is slow in real time',
       'packages/hub/src/pages/scripts/': 'runs in a browser, where kit does not',
+      ...widget,
       ...timing,
     },
   },
@@ -66,8 +76,10 @@ export const homes: readonly Home[] = [
     allowed: {
       'packages/kit/src/http.ts': 'the one way out',
       'packages/kit/src/http/': 'its parts',
+      'packages/checkout/src/frame/browser.ts': 'runs in a browser, where kit does not',
       'packages/hub/src/surfaces/docs/try.js': 'runs in a browser, where kit does not',
       'packages/connectors/src/payments/stripe/simulator/browser/': 'runs in a browser, where kit does not',
+      ...widget,
       'packages/hub/src/bench/': 'plays the sender, as fast as it can',
       'packages/hub/src/chaos/': 'plays the sender',
     },
