@@ -15,10 +15,6 @@ const timing = {
   'packages/hub/src/chaos/': 'tells how long the storm really took',
 } as const
 
-const widget = {
-  'packages/checkout/src/': 'runs in a browser, where kit does not',
-} as const
-
 export const homes: readonly Home[] = [
   {
     what: 'the environment',
@@ -54,7 +50,6 @@ export const homes: readonly Home[] = [
       'packages/checkout/src/': 'runs in a browser, where kit does not',
       'packages/connectors/src/simulator/server.ts': 'the fault `slow` is slow in real time',
       'packages/hub/src/pages/scripts/': 'runs in a browser, where kit does not',
-      ...widget,
       ...timing,
     },
   },
@@ -79,7 +74,6 @@ export const homes: readonly Home[] = [
       'packages/checkout/src/frame/browser.ts': 'runs in a browser, where kit does not',
       'packages/hub/src/surfaces/docs/try.js': 'runs in a browser, where kit does not',
       'packages/connectors/src/payments/stripe/simulator/browser/': 'runs in a browser, where kit does not',
-      ...widget,
       'packages/hub/src/bench/': 'plays the sender, as fast as it can',
       'packages/hub/src/chaos/': 'plays the sender',
     },

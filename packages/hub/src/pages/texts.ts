@@ -68,6 +68,8 @@ export const texts = {
     factor: 'Code from the app, or a backup code',
     confirm: 'Confirm',
     later: 'Not now',
+    handedTitle: 'You are signed in',
+    handed: 'This window closes by itself. If it stays open, close it and go on where you came from.',
     problems: {
       address: 'Please enter an e-mail address such as name@example.com.',
       tooOften: 'That was too often. Please wait a few minutes and try again.',

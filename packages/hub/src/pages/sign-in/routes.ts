@@ -8,13 +8,14 @@ import { field, goOn, ownForm, type PageRequest, pageScope, sendPage } from '../
 import { askProvider } from '../ask-provider.ts'
 import { texts } from '../texts.ts'
 import { type PageDeps, visitorOf } from '../visitor.ts'
+import { handOver, openToOpener } from './hand-over.ts'
 import { codePage, factorPage, signInPage } from './views.ts'
 import { organizationsWaiting } from './waiting.ts'
 import { type SignInWay, wayOf } from './way.ts'
 
 export type SignInPageDeps = PageDeps & {
   readonly door: Omit<SignInDoor, 'app'>
-  readonly provider: Pick<Provider, 'requestCode' | 'verifyCode' | 'signInWithPassword' | 'exportUser'>
+  readonly provider: Pick<Provider, 'requestCode' | 'verifyCode' | 'signInWithPassword' | 'exportUser' | 'handOver'>
 }
 
 type Place = { readonly id: string | null; readonly name: string | null }
@@ -32,6 +33,7 @@ export function signInPageRoutes(fastify: FastifyInstance, deps: SignInPageDeps)
     page(
       ownForm(publicUrl, async (request, reply) => {
         const way = wayOf(request.url)
+        if (way.popup) openToOpener(reply)
         return handle({ fastify, deps, way, place: await placeOf(deps, way), request, reply })
       }),
     )
@@ -39,6 +41,7 @@ export function signInPageRoutes(fastify: FastifyInstance, deps: SignInPageDeps)
     '/sign-in',
     page(async (request, reply) => {
       const way = wayOf(request.url)
+      if (way.popup) openToOpener(reply)
       return first({ fastify, deps, way, place: await placeOf(deps, way), request, reply }, null)
     }),
   )
@@ -198,6 +201,8 @@ async function secondFactor(it: At): Promise<FastifyReply> {
 /** On to where they were going. An application's address comes from the library, which has checked its own query. */
 async function finish(it: At, cookies: readonly string[]): Promise<FastifyReply> {
   const { way, deps, fastify, request, reply } = it
+  if (way.popup)
+    return (await handOver(deps.provider, request, reply, cookies)) ?? first(it, texts.signIn.problems.away)
   if (!way.application) return goOn(reply, way.back)
   const answer = await askProvider(fastify, request, {
     method: 'POST',

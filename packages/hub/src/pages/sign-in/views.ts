@@ -44,7 +44,10 @@ export function signInPage(it: SignInShown): Page {
 function others({ methods, way, email }: SignInShown): Markup | null {
   const has = (kind: SignInMethod['kind']) => methods.some((m) => m.kind === kind)
   const external = way.application ? [] : methods.flatMap((m) => (m.kind === 'issuer' ? [m] : []))
-  const back = new URLSearchParams({ return: way.back, ...(way.hint === '' ? {} : { login_hint: way.hint }) })
+  const back = new URLSearchParams({
+    ...(way.popup ? {} : { return: way.back }),
+    ...(way.hint === '' ? {} : { login_hint: way.hint }),
+  })
   if (!has('password') && !has('passkey') && external.length === 0) return null
   return html`<details><summary>${t.others}</summary>${external.map(
     (m) =>

@@ -11,6 +11,8 @@ export type SignInWay = {
   readonly back: string
   readonly hint: string
   readonly organization: string | null
+  /** A frame waits for this window; it gets the session by a code. */
+  readonly popup: boolean
 }
 
 const hintMax = 254
@@ -28,6 +30,7 @@ export function wayOf(url: string): SignInWay {
     back: returnPath(of.get('return'), '/account'),
     hint: (of.get('login_hint') ?? '').slice(0, hintMax),
     organization: of.get('organization'),
+    popup: !application && of.get('popup') === '1',
   }
 }
 
