@@ -44,7 +44,7 @@ export const cssProperties: readonly Described[] = [
   { name: '--bursar-background', type: 'color', text: 'Behind everything. Light or dark follows from it.' },
   { name: '--bursar-font', type: 'font-family', text: 'Fonts of the visitor’s system; none are loaded.' },
   { name: '--bursar-radius', type: 'length', text: 'Corners, in px, rem or em.' },
-  { name: '--bursar-colour-scheme', type: "'light' | 'dark'", text: 'Default: what the visitor prefers.' },
+  { name: '--bursar-colour-scheme', type: "'light' | 'dark'", text: 'Default: as the page’s own `color-scheme`.' },
 ]
 
 const everywhere = ['hub', 'organization', 'lang', 'label'] as const

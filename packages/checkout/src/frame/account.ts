@@ -1,5 +1,6 @@
+import { fill, words } from '#language.ts'
 import type { Config } from '#protocol.ts'
-import { englishAccount, fill, words } from '#texts.ts'
+import { englishAccount } from '#texts.ts'
 import { ask } from './api.ts'
 import { App, loading, startApp } from './app.ts'
 import { readSession, writeSession } from './memory.ts'

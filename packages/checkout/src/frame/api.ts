@@ -1,4 +1,4 @@
-import { fill, words } from '#texts.ts'
+import { fill, words } from '#language.ts'
 import { send } from './browser.ts'
 import type { Session } from './memory.ts'
 

@@ -1,5 +1,5 @@
+import { speak, words } from '#language.ts'
 import { type Config, configOf, type EventName, type Status } from '#protocol.ts'
-import { speak, words } from '#texts.ts'
 import { isEmbedded, type Link, meta, openLink } from './link.ts'
 import { writeSession } from './memory.ts'
 import { defineSignIn, type SignedIn } from './sign-in.ts'

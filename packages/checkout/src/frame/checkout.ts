@@ -1,5 +1,5 @@
+import { fill, words } from '#language.ts'
 import type { Config, Status } from '#protocol.ts'
-import { fill, words } from '#texts.ts'
 import { App, loading, startApp } from './app.ts'
 import { readSession, writeSession } from './memory.ts'
 import { definePay } from './pay.ts'

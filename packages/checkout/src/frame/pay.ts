@@ -4,8 +4,8 @@ import type {
   StripeCheckoutSession,
   StripeEmbeddedCheckout,
 } from '@stripe/stripe-js'
+import { fill, words } from '#language.ts'
 import type { Status } from '#protocol.ts'
-import { fill, words } from '#texts.ts'
 import { meta } from './link.ts'
 import type { Order } from './memory.ts'
 import { appearance } from './theme.ts'

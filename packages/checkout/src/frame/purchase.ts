@@ -1,5 +1,5 @@
+import { words } from '#language.ts'
 import type { Config, EventName, Status } from '#protocol.ts'
-import { words } from '#texts.ts'
 import { type Answer, ask, type Onboarded, type OrderStatus, type Refused, type Seat } from './api.ts'
 import { nowMs, poll } from './browser.ts'
 import type { GiftInput, giftView } from './gift.ts'

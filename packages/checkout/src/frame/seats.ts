@@ -1,4 +1,4 @@
-import { fill, words } from '#texts.ts'
+import { fill, words } from '#language.ts'
 import { ask, type Seat } from './api.ts'
 import { isEmbedded } from './link.ts'
 import type { Session } from './memory.ts'

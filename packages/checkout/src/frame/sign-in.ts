@@ -1,4 +1,4 @@
-import { fill, words } from '#texts.ts'
+import { fill, words } from '#language.ts'
 import { ask, type Refused } from './api.ts'
 import { sleep } from './browser.ts'
 import { isEmbedded } from './link.ts'

@@ -33,6 +33,9 @@ async function onPage(options: BrowserContextOptions, work: (page: Page) => Prom
   visitor.page.setDefaultTimeout(patienceMs)
   stage.html = hostPage(stage, markup)
   await visitor.page.goto(stage.host)
+  // A page that follows its visitor's wish for light or dark; the element looks again when an attribute changes.
+  await visitor.page.evaluate(`document.documentElement.style.colorScheme = 'light dark'
+    document.querySelector('bursar-checkout').setAttribute('label', 'Checkout')`)
   await work(visitor.page)
   await visitor.leave()
 }

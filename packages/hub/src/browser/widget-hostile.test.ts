@@ -187,6 +187,6 @@ test('a theme cannot smuggle anything but a look into the frame', () =>
     await root.and(frameOf(page).locator('[style*="120, 60, 0"]')).waitFor()
     assert.equal(
       (await root.getAttribute('style'))?.replaceAll(' ', ''),
-      '--b-accent:rgb(120,60,0);--b-on:#fff;--b-radius:1px;',
+      'color-scheme:light;--b-accent:rgb(120,60,0);--b-on:#fff;--b-radius:1px;',
     )
   }))

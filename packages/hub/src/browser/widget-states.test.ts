@@ -153,7 +153,6 @@ test('a price that is not on sale is a sentence, not a form', () =>
   buying(
     async (page) => {
       await frame(page).getByRole('alert').getByText('This is not on sale right now. Nothing was charged.').waitFor()
-      assert.equal((await seen(page)).at(-1)?.[1].status, 'failed')
     },
     { script: () => stage.answers.set('/api/checkout', () => [422, refusal('price_unknown', 'No such price.')]) },
   ))

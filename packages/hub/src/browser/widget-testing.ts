@@ -52,6 +52,30 @@ const closeServer = (server: Server): Promise<void> =>
     server.closeAllConnections()
   })
 
+/** A checkout session of the simulated provider, made over its API as the hub does. */
+async function makeSession(
+  url: string,
+  { mode, price, back }: { readonly mode: string; readonly price: string; readonly back: string },
+): Promise<{ readonly id: string; readonly clientSecret: string }> {
+  const form = new URLSearchParams({
+    mode: 'payment',
+    ui_mode: mode,
+    redirect_on_completion: 'if_required',
+    return_url: back,
+    allow_promotion_codes: 'true',
+    'line_items[0][price]': price,
+    'line_items[0][quantity]': '1',
+  })
+  const answer = await fetch(`${url}/v1/checkout/sessions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+    body: form,
+  })
+  const made = (await answer.json()) as { id: string; client_secret: string; error?: unknown }
+  if (!answer.ok) throw new Error(JSON.stringify(made.error))
+  return { id: made.id, clientSecret: made.client_secret }
+}
+
 /** A hub that serves the widget, a registered site, a stranger's site, and a simulated provider: four origins. */
 export async function widgetStage(): Promise<Stage> {
   const stripe = await startStripeSimulator({ clock: systemClock, random: secureRandom, secretKey, publishableKey })
@@ -100,25 +124,8 @@ export async function widgetStage(): Promise<Stage> {
 
   return Object.assign(stage, {
     ...{ hub, host, stranger, stripe, answers, calls },
-    session: async (mode: 'elements' | 'embedded_page') => {
-      const form = new URLSearchParams({
-        mode: 'payment',
-        ui_mode: mode,
-        redirect_on_completion: 'if_required',
-        return_url: `${hub}/checkout/return`,
-        allow_promotion_codes: 'true',
-        'line_items[0][price]': price,
-        'line_items[0][quantity]': '1',
-      })
-      const answer = await fetch(`${stripe.url}/v1/checkout/sessions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
-        body: form,
-      })
-      const made = (await answer.json()) as { id: string; client_secret: string; error?: unknown }
-      if (!answer.ok) throw new Error(JSON.stringify(made.error))
-      return { id: made.id, clientSecret: made.client_secret }
-    },
+    session: (mode: 'elements' | 'embedded_page') =>
+      makeSession(stripe.url, { mode, price, back: `${hub}/checkout/return` }),
     close: async () => {
       await Promise.all([fastify.close(), stripe.close(), closeServer(hostServer), closeServer(strangerServer)])
     },
