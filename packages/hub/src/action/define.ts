@@ -8,7 +8,10 @@ import { type JsonSchema, schemaOf, secretsAreNullable } from './schema.ts'
  * What a read or write sees: the context, the one transaction that the wrapper opened in the caller's tenant, and what
  * the caller may do, for actions that pass rights on.
  */
-export type ActionCtx = Ctx & { readonly tx: Tx; readonly scopes: readonly string[] }
+export type ActionCtx = OutsideCtx & { readonly tx: Tx }
+
+/** The same for an action that calls other systems and opens its own transactions. */
+export type OutsideCtx = Ctx & { readonly scopes: readonly string[] }
 
 type Common<I extends z.ZodObject, O extends z.ZodType> = {
   /** `slice.verb_words`; every door uses it. */
@@ -47,7 +50,7 @@ export type TxAction<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = 
  */
 export type OutsideAction<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> = Common<I, O> & {
   readonly effect: 'outside'
-  run(ctx: Ctx, input: z.output<I>): Promise<z.output<O>>
+  run(ctx: OutsideCtx, input: z.output<I>): Promise<z.output<O>>
 }
 
 export type Action<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> =

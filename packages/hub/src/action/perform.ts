@@ -68,7 +68,8 @@ async function runInTx(call: Call, action: TxAction): Promise<Done> {
 const forbidWrites = (tx: Tx) => tx.run(sql('action_read_only')`set local transaction_read_only = on`)
 
 async function runOutside(call: Call, action: OutsideAction): Promise<Done> {
-  const { attempt, ctx } = call
+  const { attempt } = call
+  const ctx = { ...call.ctx, scopes: call.caller.scopes }
   if (ctx.dryRun) return { output: encode(call, await action.run(ctx, call.input)), replayed: false }
   if (attempt !== null) {
     const before = await inCallersTx(call, (tx) => claim(tx, attempt))

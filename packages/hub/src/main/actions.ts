@@ -3,6 +3,7 @@ import { catalogActions } from '#catalog/actions.ts'
 import { entitlementActions } from '#entitlements/actions.ts'
 import { eventActions } from '#events/actions.ts'
 import { identityActions } from '#identity/actions.ts'
+import { clientActions } from '#identity/actions-clients.ts'
 import { originActions } from '#identity/actions-origins.ts'
 import { roleActions } from '#identity/actions-roles.ts'
 import { issuerActions } from '#identity/issuers/actions.ts'
@@ -15,6 +16,7 @@ import { reportActions } from '#reports/actions.ts'
 export const allActions: readonly Action[] = [
   ...identityActions,
   ...originActions,
+  ...clientActions,
   ...roleActions,
   ...issuerActions,
   ...eventActions,

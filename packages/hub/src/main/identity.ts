@@ -2,6 +2,7 @@ import { hkdfSync } from 'node:crypto'
 import { second } from '@bursar/kit/clock.ts'
 import type { App } from '#action/context.ts'
 import { inTx, systemCtx } from '#action/context.ts'
+import { provideClients } from '#identity/actions-clients.ts'
 import { type CallerSource, userCallers } from '#identity/callers.ts'
 import { createIssuers, type Issuers } from '#identity/issuers/index.ts'
 import { setSessionCookie } from '#identity/issuers/sessions.ts'
@@ -52,6 +53,7 @@ export function buildIdentity(app: App, parts: IdentityParts): Identity {
   })
   const issuers = createIssuers(app)
   const sources = [provider.source, ...issuers.sources]
+  provideClients(app.db, provider.clients)
   provideSignIn(app.db, {
     readToken: (token) => signedInBy(sources, { method: 'POST', headers: { authorization: `Bearer ${token}` } }),
     builtIn: provider,
