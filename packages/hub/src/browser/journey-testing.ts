@@ -41,13 +41,17 @@ export type Town = {
 
 const learnerCourse = 'Sourdough basics'
 
-export async function openTown(): Promise<Town> {
+/** `name`: under which name people reach the hub, when its number is not enough; passkeys need one. */
+export async function openTown(name: string | null = null): Promise<Town> {
   const on = stage()
   const folder = await on.folder()
-  const [browser, hub] = await Promise.all([
+  const port = await freePort()
+  const named: Record<string, string> = name === null ? {} : { BURSAR_PUBLIC_URL: `http://${name}:${port}` }
+  const [browser, started] = await Promise.all([
     launchChromium(),
-    on.start(folder, { PORT: String(await freePort()), BURSAR_DEMO: 'true' }),
+    on.start(folder, { PORT: String(port), BURSAR_DEMO: 'true', ...named }),
   ])
+  const hub = { ...started, url: named.BURSAR_PUBLIC_URL ?? started.url }
   const read = async <T>(path: string) => (await (await fetch(`${hub.url}${path}`)).json()) as T
   const { shop, simulators, prices } = await read<Sandbox>('/sandbox')
   const urlOf = (name: string) => simulators.find((it) => it.name === name)?.url ?? assert.fail(`no ${name}`)

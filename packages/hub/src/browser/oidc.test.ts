@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { second, systemClock } from '@bursar/kit/clock.ts'
+import type { JWK } from 'jose'
 import * as client from 'openid-client'
 import type { Browser, Page } from 'playwright-core'
 import type { App } from '#action/context.ts'
@@ -209,7 +210,7 @@ test('the API takes a service’s token and refuses it under another audience, i
   assert.equal(await call(access_token), 200)
 
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const keys = (await (await fetch(`${url}/auth/jwks`)).json()) as { keys: (JsonWebKey & { kid: string })[] }
+  const keys = (await (await fetch(`${url}/auth/jwks`)).json()) as { keys: JWK[] }
   const [jwk] = keys.keys
   const pem = createPublicKey({ key: jwk ?? assert.fail('no key'), format: 'jwk' }).export({
     type: 'spki',

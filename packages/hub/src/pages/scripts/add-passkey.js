@@ -2,7 +2,9 @@
 ;(() => {
   const form = document.querySelector('form[data-add-passkey]')
   const supported = window.PublicKeyCredential?.parseCreationOptionsFromJSON !== undefined
-  if (form === null || !supported) return
+  // Passkeys belong to a name; a host that is only a number can have none.
+  const isNumber = /^[\d.]+$|^\[/.test(location.hostname)
+  if (form === null || !supported || isNumber) return
   form.hidden = false
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
