@@ -4,13 +4,23 @@ import { defineActions, type Registered } from '#action/define.ts'
 import type { JsonSchema } from '#action/schema.ts'
 import { allActions } from './actions.ts'
 import { asking } from './asking.ts'
+import { buildIdentity, type Identity } from './identity.ts'
 import { createWorld, type World } from './world.ts'
 
 let world: World
+let identity: Identity
 before(async () => {
   world = await createWorld()
+  identity = buildIdentity(world.app, {
+    databaseUrl: world.database.url,
+    secret: 'a secret for this test alone 0123456789',
+    scopes: registry.scopes,
+  })
 })
-after(() => world.close())
+after(async () => {
+  await identity.close()
+  await world.close()
+})
 const registry = defineActions(allActions)
 const { ask, answer, callerWith, stranger } = asking(() => world, allActions)
 
@@ -28,6 +38,10 @@ const values: Readonly<Record<string, unknown>> = {
   cancelUrl: 'https://shop.example/b',
   config: { requests: 1 },
   username: 'someone',
+  origin: 'https://shop.example',
+  issuer: 'https://issuer.example',
+  redirectUri: 'https://school.example/callback',
+  clientId: 'cli_1',
 }
 
 function sample(name: string, schema: JsonSchema, known: Known): unknown {
@@ -87,6 +101,12 @@ async function ownedIds(): Promise<Known> {
   const courseId = await one('course')
   const personId = await one('person')
   const { request } = await answer<{ request: { id: string } }>('people.export', { personId, reason: 'a letter' })
+  const { id: issuerId } = await answer<{ id: string }>('issuers.add', {
+    issuer: 'https://owner.example',
+    name: 'Owner account',
+    accessTokens: true,
+    audiences: ['https://api.example'],
+  })
   await answer('roles.grant', { personId, role: 'support', reason: 'helps out' })
   await answer('people.change_email', { personId, email: values.email, reason: 'as it is' })
   return {
@@ -101,6 +121,7 @@ async function ownedIds(): Promise<Known> {
     personId,
     fromPersonId: personId,
     requestId: request.id,
+    issuerId,
     caseId: await ownedCase(personId),
     entitlementId: await one('entitlement'),
     enrollmentId: await one('enrollment'),
@@ -146,6 +167,8 @@ const tables = [
   'timeline_entry',
   'organization',
   'role_grant',
+  'issuer',
+  'organization_origin',
   'person_merge',
   'account_email',
   'privacy_request',
