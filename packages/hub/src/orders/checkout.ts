@@ -79,8 +79,9 @@ export function applyCheckout(order: OrderRow, truth: CheckoutTruth, telling: Te
     checkoutId: truth.externalId,
     paymentId: order.paymentId ?? truth.paymentId,
     subscriptionId: order.subscriptionId ?? truth.subscriptionId,
-    // What was typed before the form is a hint; the mailbox the receipt goes to is the one that paid.
-    email: order.paidAt === null ? (truth.email ?? order.email) : (order.email ?? truth.email),
+    // What was typed before the form is a hint; the mailbox the receipt goes to is the one that paid. The payment's own
+    // event may come first and knows no mailbox, so the form has its say until the receipt is written.
+    email: order.receiptAt === null ? (truth.email ?? order.email) : (order.email ?? truth.email),
     customerId: order.customerId ?? truth.customerId,
     currency: truth.currency,
     amount: order.paidAt === null ? truth.amount : order.amount,

@@ -56,22 +56,29 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   const notNow = stateRefuses(facts.state)
   if (notNow !== null) return notNow
   if (owns) return { kind: 'bind', evidence: 'mailbox_code', emailsDiffer: false }
-  if (claimant.email === null || !(claimant.emailVerified || claimant.mailboxFresh)) return { kind: 'unproven' }
+  if (!isVouchedFor(claimant)) return { kind: 'unproven' }
   const emailsDiffer = mailbox !== null && mailbox !== claimant.email
   if (emailsDiffer && !facts.confirmed) return { kind: 'confirm' }
   return { kind: 'bind', evidence: byLink ? 'receipt_link' : 'claim_secret', emailsDiffer }
 }
 
-/** Somebody else has it. Whoever shows real evidence gets a person to look; anybody else learns nothing. */
+/**
+ * Somebody else has it. Whoever shows real evidence gets a person to look; anybody else learns nothing. An address that
+ * nobody vouches for must be proven first, or it would stand in the case as if it were the claimant's.
+ */
 function whenTaken(facts: ClaimFacts, owns: boolean): ClaimDecision {
   if (owns) return { kind: 'second_claimant', evidence: 'mailbox_code' }
-  if (facts.link === 'valid' || facts.link === 'burnt') return { kind: 'second_claimant', evidence: 'receipt_link' }
-  if (facts.secret === 'valid' || facts.secret === 'burnt')
-    return facts.gift ? { kind: 'gift_of_another' } : { kind: 'second_claimant', evidence: 'claim_secret' }
-  return withoutEvidence(facts)
+  const byLink = held(facts.link)
+  if (!byLink && !held(facts.secret)) return withoutEvidence(facts)
+  if (!byLink && facts.gift) return { kind: 'gift_of_another' }
+  if (!isVouchedFor(facts.claimant)) return { kind: 'unproven' }
+  return { kind: 'second_claimant', evidence: byLink ? 'receipt_link' : 'claim_secret' }
 }
 
 const held = (shown: Shown): boolean => shown === 'valid' || shown === 'burnt'
+
+const isVouchedFor = ({ email, emailVerified, mailboxFresh }: ClaimFacts['claimant']): boolean =>
+  email !== null && (emailVerified || mailboxFresh)
 
 function withoutEvidence(facts: ClaimFacts): ClaimDecision {
   if (facts.secret === 'valid' && facts.gift) return { kind: 'gift_of_another' }

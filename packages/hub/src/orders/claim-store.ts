@@ -34,7 +34,7 @@ export type NewClaim = {
   readonly undoUntil: Instant | null
 }
 
-/** Writes down a claim and burns every secret and link of the order with it. */
+/** Writes down a claim, burns every secret of the order with it, and answers the claimant's open case. */
 export async function insertClaim(tx: Tx, ctx: Pick<Ctx, 'ids' | 'organization'>, claim: NewClaim): Promise<string> {
   const id = ctx.ids.next('clm')
   await tx.run(sql('claim_insert')`
@@ -47,7 +47,12 @@ export async function insertClaim(tx: Tx, ctx: Pick<Ctx, 'ids' | 'organization'>
     select ${id}, ${ctx.organization}, burnt.id, ${claim.fromPerson}, ${claim.toPerson}, ${claim.issuer}, ${claim.subject},
       ${claim.evidence}, ${claim.emailsDiffer}, burnt.hashes, ${ts(tx.now)}, ${claim.undoHash}::bytea, ${ts(claim.undoUntil)}::timestamptz
     from burnt`)
+  // Whoever has it now has no question about it any more.
   await tx.run(sql('claim_secret_burn')`
+    with answered as (
+      update access_case set state = 'resolved', resolution = 'move', reason = 'The claimant has it now.', resolved_by = 'claim',
+        resolved_at = ${ts(tx.now)}
+      where order_id = ${claim.orderId} and claimant = ${claim.toPerson} and state = 'open')
     update "order" set claim_secret_hash = null, claim_secret_more = '{}' where id = ${claim.orderId}`)
   return id
 }

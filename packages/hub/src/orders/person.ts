@@ -34,8 +34,9 @@ export async function giveOrders(tx: Tx, from: string, into: string, claim: bool
   await tx.run(sql('cases_answer')`
     update access_case c set state = 'resolved', resolution = 'keep', reason = 'Both turned out to be one person.',
       resolved_by = 'merge', resolved_at = ${ts(tx.now)}
-    where c.state = 'open' and c.claimant = ${from} and (c.holder = ${into} or exists (
-      select 1 from access_case o where o.state = 'open' and o.order_id = c.order_id and o.kind = c.kind and o.claimant = ${into}))`)
+    from "order" o
+    where o.id = c.order_id and c.state = 'open' and c.claimant in (${from}, ${into}) and (o.claimed_by = ${into} or c.claimant = ${from} and exists (
+      select 1 from access_case k where k.state = 'open' and k.order_id = c.order_id and k.kind = c.kind and k.claimant = ${into}))`)
   await tx.run(sql('cases_give')`
     update access_case set claimant = case when claimant = ${from} then ${into} else claimant end,
       holder = case when holder = ${from} then ${into} else holder end
