@@ -2,12 +2,14 @@ import { parseArgs } from 'node:util'
 import { enroll } from './enroll.ts'
 import type { BenchOptions, Figure } from './figure.ts'
 import { benchIngest } from './ingest.ts'
+import { onboard } from './onboard.ts'
 import { recovery } from './recovery.ts'
 import { start } from './start.ts'
 
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Figure[]>>> = {
   ingest: benchIngest,
   enroll,
+  onboard,
   recovery,
   start,
 }
@@ -24,7 +26,7 @@ const { values, positionals } = parseArgs({
 const line = (f: Figure): string =>
   `${f.holds ? 'holds ' : 'MISSES'}  ${f.bench.padEnd(9)} ${f.figure.padEnd(52)} ${String(f.value).padStart(8)} ${f.unit.padEnd(6)} goal ${f.goal}${f.limit === null ? '' : `, beside ${f.limit}`}`
 
-/** `npm run bench -- ingest|enroll|recovery|start [--json] [--seconds N] [--rounds N]`. Exit 0 only when all hold. */
+/** `npm run bench -- ingest|enroll|onboard|recovery|start [--json] [--seconds N] [--rounds N]`. Exit 0 only when all hold. */
 async function main(): Promise<number> {
   const names = positionals.length === 0 ? Object.keys(benches) : positionals
   const unknown = names.filter((name) => !Object.hasOwn(benches, name))

@@ -17,6 +17,8 @@ export type HubProcess = {
   readonly readyMs: number
   /** Resident memory now and at its highest, in MB (Linux only; NaN elsewhere). */
   memory(): Promise<{ readonly now: number; readonly peak: number }>
+  /** Time its threads have computed, in ms (Linux only; NaN elsewhere): what a busy machine changes little. */
+  computed(): Promise<number>
   kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<void>
 }
 
@@ -42,6 +44,7 @@ export async function startHub(env: Readonly<Record<string, string>>, cwd: strin
     pid,
     readyMs: performance.now() - began,
     memory: () => memoryOf(pid),
+    computed: () => computedBy(pid),
     kill: (signal) =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve()
@@ -78,6 +81,19 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024
   return { now: read('VmRSS'), peak: read('VmHWM') }
+}
+
+// Linux counts in hundredths of a second, whatever its own clock is.
+const tickMs = 10
+
+async function computedBy(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name in the second field may hold spaces; user and system time are the 12th and 13th after it.
+  const [user, system] = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user ?? Number.NaN) + Number(system ?? Number.NaN)) * tickMs
 }
 
 /** A folder that is gone afterwards. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { benchCourse } from './shop.ts'
+import type { TimeSpent } from './time-spent.ts'
 
 /**
  * The least a school must be for a measurement: it answers the two calls of an enrollment after a set time and notes
@@ -22,6 +23,8 @@ export type SchoolOptions = {
   /** Calls allowed in any `windowMs`; 0 = no limit. Over it: 429, counted. */
   readonly requests: number
   readonly windowMs: number
+  /** Where the time of each answer is written down, by e-mail. */
+  readonly spent?: TimeSpent
 }
 
 type User = { readonly email: string; schoolMs: number }
@@ -82,6 +85,7 @@ function register() {
   const waiting = new Map<string, () => void>()
   return {
     enrolled,
+    emailOf: (id: string) => users.get(id)?.email ?? '',
     wait: (email: string) =>
       new Promise<void>((resolve) => {
         if (enrolled.has(email)) return resolve()
@@ -124,7 +128,7 @@ function register() {
 export async function startSchool(options: SchoolOptions): Promise<BenchSchool> {
   const calls = { total: 0, tooMany: 0 }
   const allowed = limiter(options, calls)
-  const { enrolled, wait, find, create, enroll, products } = register()
+  const { enrolled, emailOf, wait, find, create, enroll, products } = register()
 
   const answer = (res: ServerResponse, method: string | undefined, path: string, body: string, began: number) => {
     const took = () => performance.now() - began
@@ -136,6 +140,13 @@ export async function startSchool(options: SchoolOptions): Promise<BenchSchool> 
     find(res, decodeURIComponent(/^\/v2\/users\/(.+)$/.exec(path)?.[1] ?? ''))
   }
 
+  /** The address a call is about, from its path, its body or the user it names. */
+  const aboutWhom = (path: string, body: string): string => {
+    const named = decodeURIComponent(/^\/v2\/users\/([^/]+)/.exec(path)?.[1] ?? '')
+    if (named !== '') return named.includes('@') ? named : emailOf(named)
+    return body.startsWith('{') ? ((JSON.parse(body) as { email?: string }).email ?? '') : ''
+  }
+
   const server = createServer((req, res) => {
     const began = performance.now()
     const path = (req.url ?? '').replace('/admin/api', '').replace(/\?.*$/, '')
@@ -143,7 +154,10 @@ export async function startSchool(options: SchoolOptions): Promise<BenchSchool> 
       if (path.startsWith('/oauth2')) return send(res, 200, token)
       calls.total += 1
       if (!allowed()) return send(res, 429, { error: 'Too many requests' })
-      setTimeout(() => answer(res, req.method, path, body, began), options.answerMs)
+      setTimeout(() => {
+        answer(res, req.method, path, body, began)
+        options.spent?.add(aboutWhom(path, body), began, performance.now())
+      }, options.answerMs)
     })
   })
   server.keepAliveTimeout = 60_000

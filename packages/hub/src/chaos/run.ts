@@ -175,8 +175,18 @@ async function serveOne(storm: Storm, pick: (waiting: number) => number): Promis
 
 const waits = [second, 5 * second, minute, 20 * minute, 3 * hour, 12 * hour, 3 * day] as const
 
+// As entitlements/store.ts: so long is an account at a school one worker's own.
+const leaseMs = 10 * minute
+
+/** A call has a limit of seconds: whoever stands in one when hours pass has its answer, or is dead. */
+async function bringCallsHome({ nodes, web }: Storm): Promise<void> {
+  for (const node of nodes) while (node.busy && (node.at === 'calling' || node.at === 'called')) await node.advance()
+  await web.finishCalls()
+}
+
 async function pass(storm: Storm): Promise<void> {
   const ms = storm.by.one(waits) ?? second
+  if (ms >= leaseMs) await bringCallsHome(storm)
   await storm.world.clock.advance(ms)
   tell(storm, `${ms / second} s pass`)
 }

@@ -15,6 +15,8 @@ export type ChaosWeb = {
   begin(label: string, work: (app: App) => Promise<string>): Promise<void>
   /** Moves one request by one step. `pick` says which; the answer tells where it stands, or how it ended. */
   advance(pick: (waiting: number) => number): Promise<string | null>
+  /** Lets every request that stands in a call outside go on until it does not. */
+  finishCalls(): Promise<void>
   readonly busy: boolean
   /** As by kill -9, with every request in it. */
   kill(): Promise<void>
@@ -170,6 +172,16 @@ export function createWeb(world: World, name: string): ChaosWeb {
       if (!isOver(flow)) return `${flow.label} at ${waiter?.point ?? 'rest'}`
       flows = flows.filter((f) => f !== flow)
       return `${flow.label}: ${flow.ended}`
+    },
+    finishCalls: async () => {
+      for (const flow of flows)
+        for (;;) {
+          const at = flow.waiting.findIndex((w) => w.point === 'calling' || w.point === 'called')
+          if (at < 0) break
+          const [waiter] = flow.waiting.splice(at, 1)
+          waiter?.open()
+          await untilStill(flow)
+        }
     },
     kill: async () => {
       state.dead = true
