@@ -13,11 +13,14 @@ export const lockOrdersOf = async (tx: Tx, people: readonly string[]): Promise<r
 
 /**
  * All orders of one person are another's from now on, with what hangs on them. Seats are the entitlements' business.
- * `claim`: the other signs in, so what was paid counts as claimed; no secret and no mailbox takes it back silently.
+ * `claim`: the other signs in, so what was paid counts as claimed; no secret, no link and no mailbox takes it back silently.
  */
 export async function giveOrders(tx: Tx, from: string, into: string, claim: boolean): Promise<number> {
   if (claim)
     await tx.run(sql('orders_give_claim')`
+      with burnt as (
+        update claim_link l set used_at = ${ts(tx.now)} from "order" o
+        where o.id = l.order_id and l.used_at is null and o.person_id = ${from} and o.claimed_at is null and o.paid_at is not null)
       update "order" set claimed_at = ${ts(tx.now)}, claimed_by = ${into}, claim_secret_hash = null, claim_secret_more = '{}'
       where person_id = ${from} and claimed_at is null and paid_at is not null`)
   const orders = await tx.run(sql('orders_give')`

@@ -10,9 +10,11 @@ import { sendMail } from '#mail/send.ts'
 import { makeClaimLink } from './links.ts'
 import { learnerMailbox } from './prepare.ts'
 import type { LineRow, OrderRow } from './store.ts'
+import { orderIdKey } from './telling.ts'
 
-// A payment account that is connected today tells of a month of sales: their buyers expect no mail from us any more.
-const receiptWithinMs = day
+// A payment account that is connected today tells of a month of sales: their buyers expect no mail from us any more. An
+// order that was begun here is another matter: however late its payment is heard of, its people wait for their message.
+const foreignReceiptWithinMs = day
 
 export const giftTask = 'orders.deliver_gift'
 
@@ -25,8 +27,9 @@ export async function writeReceipts(tx: Tx, ctx: Ctx, order: OrderRow, lines: re
   if (receiptAt !== null || paidAt === null || lines.length === 0 || email === null) return order
   // Written without amounts a receipt is none; and a currency we cannot write must not stop the settling.
   if (!isCurrency(currencyOf(order))) return order
-  if (tx.now - paidAt > receiptWithinMs || (order.state !== 'paid' && order.state !== 'partially_refunded'))
-    return order
+  const begunHere = order.gift !== null || order.metadata[orderIdKey] === order.id
+  if (!begunHere && tx.now - paidAt > foreignReceiptWithinMs) return order
+  if (order.state !== 'paid' && order.state !== 'partially_refunded') return order
   if (order.gift === null) await sendReceipt(tx, ctx, order, lines, `receipt:${order.id}`)
   else await sendGiftReceipt(tx, ctx, order, lines)
   if (order.gift !== null && order.gift.email !== null) {

@@ -17,6 +17,7 @@ export type OwnedOrder = {
   readonly links: number
   readonly claims: number
   readonly lines: number
+  readonly begunHere: boolean
   /** When the hub heard that it is paid. */
   readonly toldPaidAt: Instant | null
   /** A refund or a dispute was ever about it. */
@@ -59,7 +60,9 @@ export type ClaimRows = {
   readonly unprovenMailboxes: ReadonlySet<string>
   /** People with a way to sign in, or a mailbox they have proven. */
   readonly proven: ReadonlySet<string>
-  readonly merged: readonly { readonly person: string; readonly holds: readonly string[] }[]
+  /** People whom others turned out to be. */
+  readonly joined: ReadonlySet<string>
+  readonly merged: readonly { readonly person: string; readonly into: string; readonly holds: readonly string[] }[]
   readonly prepare: 'at_payment' | 'at_claim'
 }
 
@@ -69,7 +72,7 @@ const ordersText = `
     cardinality(o.claim_secret_more) + (o.claim_secret_hash is not null)::int as secrets,
     (select count(*)::int from claim_link l where l.order_id = o.id and l.used_at is null) as links,
     (select count(*)::int from claim c where c.order_id = o.id) as claims,
-    (select count(*)::int from order_line l where l.order_id = o.id) as lines,
+    (select count(*)::int from order_line l where l.order_id = o.id) as lines, o.request_key is not null as "begunHere",
     (select min(at) from timeline_entry t where t.order_id = o.id and t.kind = 'order.paid') as "toldPaidAt",
     exists (select from refund r where r.order_id = o.id) or exists (select from dispute d where d.order_id = o.id) as "moneyBack",
     coalesce((select min(at) from timeline_entry t where t.order_id = o.id and t.kind like 'entitlement.%') - o.paid_at
@@ -79,7 +82,7 @@ const ordersText = `
   from "order" o order by o.id`
 
 const mergedText = `
-  select p.id as person, array_remove(array[
+  select p.id as person, p.merged_into as into, array_remove(array[
     case when exists (select from "order" o where p.id in (o.person_id, o.buyer_id, o.claimed_by)) then 'orders' end,
     case when exists (select from entitlement e where e.person_id = p.id and e.revoked_at is null) then 'reasons' end,
     case when exists (select from enrollment n where n.person_id = p.id and n.wanted = 'granted') then 'seats' end,
@@ -127,6 +130,7 @@ export async function readClaimRows(world: World): Promise<ClaimRows> {
     mailboxes: new Map(mailboxes.map((i) => [i.subject, i.person])),
     unprovenMailboxes: new Set(mailboxes.map((i) => i.person).filter((p) => !proven.has(p))),
     proven,
+    joined: new Set(merged.map((m) => m.into)),
     merged,
     prepare: organization?.prepare ?? 'at_payment',
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { minute } from '@bursar/kit/clock.ts'
+import { day, minute } from '@bursar/kit/clock.ts'
 import { inTx, systemCtx } from '#action/context.ts'
 import { personOf } from '#identity/people.ts'
 import { transferOrder } from '#orders/transfer.ts'
@@ -98,4 +98,46 @@ test('a case ends when its two sides turn out to be one person, whichever of the
   }
   await shop.world.settle(minute)
   await assertPromise(shop.world)
+})
+
+test('F20e: a gift for a later day is delivered although its payment is heard of days late; its giver gets the receipt', async () => {
+  const { clock } = shop.world
+  const sendAt = new Date(clock.now() + 5 * day).toISOString()
+  const order = await shop.begin({ prices: [price], gift: { email: 'friend@storm.example', sendAt } })
+  await shop.pay(order, 'giver@storm.example')
+  await clock.advance(3 * day)
+  assert.deepEqual(await shop.kinds('giver@storm.example'), ['gift_receipt'])
+  await shop.world.settle(3 * day)
+  assert.deepEqual(await shop.kinds('friend@storm.example'), ['gift'])
+  assert.deepEqual(shop.world.owned('friend@storm.example'), ['sourdough-basics'])
+  await assertPromise(shop.world)
+})
+
+test('an order that was begun here gets its receipt however late its payment is heard of', async () => {
+  const order = await shop.begin({ prices: [price] })
+  await shop.pay(order, 'late@storm.example')
+  await shop.world.clock.advance(2 * day)
+  assert.deepEqual(await shop.kinds('late@storm.example'), ['receipt'])
+})
+
+test('a merge that claims what waited for a mailbox ends its links too', async () => {
+  const order = await shop.begin({ prices: [price] })
+  await shop.pay(order, 'waits@storm.example')
+  await shop.world.settle(minute)
+  await shop.post(
+    '/api/v1/purchases.list',
+    {},
+    { token: shop.session('joiner', { email: 'joiner@storm.example', fresh: true }) },
+  )
+  const [row] = await shop.world.rows<{ person: string }>(
+    `select person_id as person from "order" where id = '${order.orderRef}'`,
+  )
+  const pair = { from: row?.person ?? '', into: await personId('joiner') }
+  await inTx(ctx(), (tx) =>
+    mergePeople(tx, ctx(), { ...pair, evidence: { kind: 'operator', reason: 'One and the same.' } }),
+  )
+  const left = await shop.world.rows(
+    `select id from claim_link where order_id = '${order.orderRef}' and used_at is null`,
+  )
+  assert.deepEqual(left, [])
 })
