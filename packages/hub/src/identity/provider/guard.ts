@@ -85,6 +85,34 @@ const markFactor = (deps: ProviderDeps) =>
     await ctx.context.internalAdapter.updateSession(current.session.token, mark)
   })
 
+type Owned = { readonly model: string; readonly refusal: Readonly<Record<string, string>> }
+const noPasskey = { message: 'Passkey not found', code: 'PASSKEY_NOT_FOUND' } as const
+
+/** What belongs to one person, by path, with the library's own words for what is not there. */
+const owned: Readonly<Record<string, Owned>> = {
+  '/oauth2/delete-consent': {
+    model: 'oauthConsent',
+    refusal: { error_description: 'no consent', error: 'not_found' },
+  },
+  '/passkey/delete-passkey': { model: 'passkey', refusal: noPasskey },
+  '/passkey/update-passkey': { model: 'passkey', refusal: noPasskey },
+}
+
+/** Somebody else's thing is told like one that does not exist; the library answers 401 to the one, 404 to the other. */
+const ownOnly = createAuthMiddleware(async (ctx) => {
+  const found = await getSessionFromCtx(ctx)
+  if (found === null) throw signInFirst()
+  const wish = owned[ctx.path ?? '']
+  if (wish === undefined) throw new Error(`no rule for ${ctx.path}`)
+  const id: unknown = ctx.body?.id
+  const where = [
+    { field: 'id', value: typeof id === 'string' ? id : '' },
+    { field: 'userId', value: found.user.id },
+  ]
+  if ((await ctx.context.adapter.count({ model: wish.model, where })) === 0)
+    throw new APIError('NOT_FOUND', wish.refusal)
+})
+
 /** Our rules inside the library: what needs a fresh proof, and what a second factor leaves behind. */
 export const guardPlugin = (deps: ProviderDeps) =>
   ({
@@ -93,6 +121,7 @@ export const guardPlugin = (deps: ProviderDeps) =>
       before: [
         { matcher: (ctx) => needsProof.has(ctx.path ?? ''), handler: demandProof(deps) },
         { matcher: (ctx) => factorPaths.has(ctx.path ?? ''), handler: countFactor(deps) },
+        { matcher: (ctx) => Object.hasOwn(owned, ctx.path ?? ''), handler: ownOnly },
       ],
       after: [{ matcher: (ctx) => factorPaths.has(ctx.path ?? ''), handler: markFactor(deps) }],
     },
