@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { Ada } from './idor-ada-testing.ts'
 import { type Doors, dump, type Told } from './idor-testing.ts'
 
-const idPattern = /\b[a-z]{3,4}_[0-9a-hjkmnp-tv-z]{26}\b/g
+// An id may follow `%2F`, whose last letter is none of it.
+const idPattern = /(?<![a-z0-9])[a-z]{3,4}_[0-9a-hjkmnp-tv-z]{26}(?![a-z0-9])/g
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 const idsIn = (text: string): readonly string[] => text.match(idPattern) ?? []
@@ -34,6 +35,7 @@ export function missing(text: string, ada: Ada): string {
 /** An answer without what differs between any two: ids, addresses, moments, secrets. */
 export const leveled = (told: Told): string =>
   `${told.status} ${told.text}`
+    .replace(/<style>[^<]*<\/style>/, '')
     .replace(idPattern, '#')
     .replace(/[\w.*+-]+@[\w.-]+/g, '@')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'T')
