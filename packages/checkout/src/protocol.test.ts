@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { pricesOf, readFromFrame, readHello, themeOf } from './protocol.ts'
-import { allEnglish as english } from './texts.ts'
-import { german } from './texts-de.ts'
+import { english } from './texts/all.ts'
+import { german } from './texts/texts-de.ts'
 
 test('whatever a stranger sends is read as nothing, and never throws', () => {
   fc.assert(

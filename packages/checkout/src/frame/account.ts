@@ -1,9 +1,10 @@
-import { fill, words } from '#language.ts'
+import { fill, learn, words } from '#language.ts'
 import type { Config } from '#protocol.ts'
-import { englishAccount } from '#texts.ts'
+import { englishAccount } from '#texts/account.ts'
 import { ask } from './api.ts'
 import { App, loading, startApp } from './app.ts'
-import { readSession, writeSession } from './memory.ts'
+import { isSessionKey, readSession, writeSession } from './memory.ts'
+import { defineSignIn, signInForm } from './sign-in.ts'
 import { button, heading, html, type TemplateResult } from './view.ts'
 
 /** Signing in, who is signed in, and signing out: three elements, one look at the same session. */
@@ -11,21 +12,16 @@ class AccountApp extends App {
   #email: string | null = null
 
   protected override readonly busy = false
-  protected override readonly orderRef = null
 
   override connectedCallback(): void {
     super.connectedCallback()
     // Another frame of ours in this tab signs in or out.
-    addEventListener('storage', () => this.#look())
+    addEventListener('storage', ({ key }) => isSessionKey(key) && this.#look())
   }
 
   protected override begin(config: Config): void {
     this.#email = config.email
     this.#look()
-  }
-
-  protected override entered(): void {
-    this.focusHeading()
   }
 
   #look(): void {
@@ -43,11 +39,21 @@ class AccountApp extends App {
     })
   }
 
+  #signIn(email: string): TemplateResult {
+    const { organization } = this
+    const form = { organization, email, headline: words.t_signInTitle, lead: '', eager: false }
+    return signInForm(
+      form,
+      (status, event) => this.tell(status, null, event),
+      () => this.focusHeading(),
+    )
+  }
+
   /** A menu stands in a page's header, where a whole form would be in the way until somebody wants it. */
   #signedOut(email: string): TemplateResult {
     if (this.element === 'auth-status') return html`<p role="status">${words.t_signedOut}</p>`
-    if (this.element === 'login') return this.signIn(email, words.t_signInTitle)
-    return html`<details class="menu"><summary>${words.t_signInTitle}</summary>${this.signIn(email, words.t_signInTitle)}</details>`
+    if (this.element === 'login') return this.#signIn(email)
+    return html`<details class="menu"><summary>${words.t_signInTitle}</summary>${this.#signIn(email)}</details>`
   }
 
   protected override view(): TemplateResult {
@@ -63,4 +69,6 @@ class AccountApp extends App {
   }
 }
 
-void startApp(AccountApp, englishAccount)
+learn(englishAccount)
+defineSignIn()
+void startApp(AccountApp)

@@ -1,8 +1,6 @@
 import { speak, words } from '#language.ts'
 import { type Config, configOf, type EventName, type Status } from '#protocol.ts'
 import { isEmbedded, type Link, meta, openLink } from './link.ts'
-import { writeSession } from './memory.ts'
-import { defineSignIn, type SignedIn } from './sign-in.ts'
 import { applyTheme } from './theme.ts'
 import { define, html, type TemplateResult, View } from './view.ts'
 
@@ -25,8 +23,6 @@ export abstract class App extends View {
   /** Whether new wishes must wait, because money is on its way. */
   protected abstract get busy(): boolean
   protected abstract begin(config: Config): void
-  protected abstract entered(signedIn: SignedIn): void
-  protected abstract get orderRef(): string | null
 
   override connectedCallback(): void {
     super.connectedCallback()
@@ -61,23 +57,12 @@ export abstract class App extends View {
   protected tell(status: Status, orderRef: string | null, event?: EventName): void {
     this.#link?.status(status, orderRef, event)
   }
-
-  protected signIn(email: string, headline: string, lead = '', eager = false): TemplateResult {
-    return html`<bursar-sign-in .organization=${this.organization} .email=${email} .headline=${headline} .lead=${lead} .eager=${eager}
-      .done=${(signedIn: SignedIn) => {
-        writeSession(this.organization, signedIn.session)
-        this.tell('signed_in', this.orderRef, signedIn.isNew ? 'signupSuccess' : 'loginSuccess')
-        this.entered(signedIn)
-      }}
-      .refused=${() => this.tell('refused', this.orderRef, 'loginError')}></bursar-sign-in>`
-  }
 }
 
 export const loading = (): TemplateResult => html`<p class="busy" role="status">${words.t_loading}</p>`
 
 /** The words come first, so that nobody reads two languages in a row. */
-export async function startApp(app: CustomElementConstructor, texts = {}): Promise<void> {
-  await speak(document.documentElement.lang, texts)
-  defineSignIn()
+export async function startApp(app: CustomElementConstructor): Promise<void> {
+  await speak(document.documentElement.lang)
   define('bursar-app', app)
 }

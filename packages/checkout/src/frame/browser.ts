@@ -27,3 +27,19 @@ export async function poll(ask: () => Promise<boolean>, signal: AbortSignal): Pr
     await sleep(pause)
   }
 }
+
+const dayMs = 24 * 3_600_000
+const morningHour = 8
+
+/** The day so many days from now where the visitor is, as date fields write it. */
+export const dayOf = (daysAhead: number): string => {
+  const date = new Date(nowMs() + daysAhead * dayMs)
+  // In Swedish, a date is written year-month-day.
+  return date.toLocaleDateString('sv')
+}
+
+/** The morning of such a day where the visitor is, in UTC. */
+export const morningOf = (day: string): string => {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number)
+  return new Date(year, month - 1, date, morningHour).toISOString()
+}

@@ -6,11 +6,9 @@ const lookEveryMs = 500
 
 /**
  * Signing in elsewhere happens in a window of the hub's own origin, with an address bar to look at: providers refuse
- * frames, and nobody should type a password into one. What comes back is a code for one use. Imports nothing of ours,
- * so that it stays a file of its own, which few need.
+ * frames, and nobody should type a password into one. What comes back is a code for one use.
  */
-export async function popUp(issuer: string, email: string): Promise<PopUpResult> {
-  const path = `/sign-in/external/${encodeURIComponent(issuer)}?login_hint=${encodeURIComponent(email)}`
+export async function popUp(path: string): Promise<PopUpResult> {
   const popup = window.open(path, 'bursar-sign-in', 'popup,width=480,height=680')
   if (popup === null) return { kind: 'blocked' }
   let result: PopUpResult | null = null

@@ -1,8 +1,10 @@
-import { fill, words } from '#language.ts'
+import { fill, learn, words } from '#language.ts'
+import type { EventName, Status } from '#protocol.ts'
+import { englishSignIn } from '#texts/sign-in.ts'
 import { ask, type Refused } from './api.ts'
 import { sleep } from './browser.ts'
 import { isEmbedded } from './link.ts'
-import { readSent, type Session, writeSent } from './memory.ts'
+import { readSent, type Session, writeSent, writeSession } from './memory.ts'
 import {
   alertBox,
   button,
@@ -16,13 +18,12 @@ import {
   type TemplateResult,
   View,
 } from './view.ts'
+import type { Way } from './ways.ts'
 
-type Method = {
-  readonly kind: 'code' | 'passkey' | 'password' | 'issuer'
-  readonly id?: string
-  readonly name?: string
-}
-type Verified = {
+learn(englishSignIn)
+
+/** A new session, as the hub hands it out. */
+export type Verified = {
   readonly token?: string
   readonly expiresAt: string | number
   readonly isNew?: boolean
@@ -33,10 +34,7 @@ const resendSeconds = 30
 const codePattern = /^\d{6}$/
 
 /** Whoever signed in, and whether that made them known here. */
-export type SignedIn = { readonly session: Session; readonly isNew: boolean }
-
-const methodText = ({ kind, name = '' }: Method): string =>
-  kind === 'issuer' ? fill(words.t_issuer, { name }) : kind === 'passkey' ? words.t_passkey : words.t_password
+type SignedIn = { readonly session: Session; readonly isNew: boolean }
 
 /** A code to the mailbox, or another way in a window of the hub's own. Knows nothing of any one provider. */
 export class BursarSignIn extends View {
@@ -50,7 +48,8 @@ export class BursarSignIn extends View {
   done: (signedIn: SignedIn) => void = () => {}
   refused: () => void = () => {}
 
-  #methods: readonly Method[] = []
+  #ways: readonly Way[] = []
+  #other: typeof import('./ways.ts') | null = null
   #sentTo = ''
   #busy = false
   #problem = ''
@@ -59,7 +58,7 @@ export class BursarSignIn extends View {
   override connectedCallback(): void {
     super.connectedCallback()
     queueMicrotask(() => {
-      void this.#askMethods()
+      void this.#askWays()
       if (this.eager && this.email !== '') this.#sendOnce()
     })
   }
@@ -71,14 +70,16 @@ export class BursarSignIn extends View {
     this.redraw()
   }
 
-  async #askMethods(): Promise<void> {
+  async #askWays(): Promise<void> {
     const { organization } = this
     const path = `/api/sign-in/methods?organization=${encodeURIComponent(organization)}`
-    const answer = await ask<{ methods: readonly Method[] }>(path, null, { organization })
-    // Passwords and passkeys belong into a window with an address bar, so a frame does not offer them. Without the list
-    // the code still works, so there is nothing to tell.
-    const shown = (kind: Method['kind']) => kind === 'issuer' || (kind !== 'code' && !isEmbedded())
-    if (answer.ok) this.#methods = answer.value.methods.filter(({ kind }) => shown(kind))
+    const answer = await ask<{ methods: readonly Way[] }>(path, null, { organization })
+    // Without the list the code still works, so there is nothing to tell.
+    if (answer.ok) {
+      const { methods } = answer.value
+      const own = methods.some(({ kind }) => kind === 'password' || kind === 'passkey')
+      this.#ways = [...methods.filter(({ kind }) => kind === 'issuer'), ...(own ? [{ kind: 'own' }] : [])]
+    }
     this.redraw()
   }
 
@@ -146,29 +147,22 @@ export class BursarSignIn extends View {
     this.done({ session, isNew: value.isNew === true })
   }
 
-  #popUps() {
-    return import('./popup.ts')
+  /** Loaded when the list is opened, so that a press still counts as one when a window opens. */
+  async #showWays(): Promise<void> {
+    try {
+      this.#other ??= await import('./ways.ts')
+    } catch {
+      // The file did not arrive; opening the list again may bring it.
+      this.#problem = words.t_offline
+    }
+    this.redraw()
   }
 
-  async #other({ kind, id = '' }: Method): Promise<void> {
-    if (kind !== 'issuer') {
-      location.assign(`/sign-in?return=${encodeURIComponent(location.pathname + location.search)}`)
-      return
-    }
-    // Loaded when the list was opened, so that the press still counts as one when the window opens.
-    const { popUp } = await this.#popUps()
-    const result = await popUp(id, this.email)
-    if (result.kind === 'closed') return
-    if (result.kind === 'code') {
-      const transport = isEmbedded() ? 'token' : 'cookie'
-      const { organization } = this
-      const answer = await ask<Verified>('/api/sign-in/exchange', { code: result.code, transport }, { organization })
-      if (answer.ok) {
-        this.#enter(answer.value, '')
-        return
-      }
-    }
-    this.#problem = result.kind === 'blocked' ? words.t_popupBlocked : words.t_signInFailed
+  async #enterBy(way: Way): Promise<void> {
+    const result = await this.#other?.enterBy(way, this.organization, this.email)
+    if (!result) return
+    if (!('problem' in result)) return this.#enter(result, '')
+    this.#problem = result.problem
     this.refused()
     this.redraw()
   }
@@ -178,10 +172,10 @@ export class BursarSignIn extends View {
       <p>${this.lead || words.t_signIn}</p>
       ${this.#sentTo === '' ? this.#addressForm() : this.#codeForm()}
       ${
-        this.#methods.length === 0
+        this.#ways.length === 0
           ? nothing
-          : html`<details @toggle=${() => void this.#popUps()}><summary>${words.t_otherWays}</summary>
-        ${this.#methods.map((method) => button(methodText(method), () => void this.#other(method)))}</details>`
+          : html`<details @toggle=${() => void this.#showWays()}><summary>${words.t_otherWays}</summary>
+        ${this.#other && this.#ways.map((way) => button(this.#other?.textOf(way) ?? '', () => void this.#enterBy(way)))}</details>`
       }`
   }
 
@@ -220,5 +214,27 @@ function wrongCode({ code, details, message }: Refused): string {
   if (code !== 'code_wrong') return message
   return details.spent === true ? words.t_codeSpent : words.t_codeWrong
 }
+
+export type SignInForm = {
+  readonly organization: string
+  readonly email: string
+  readonly headline: string
+  readonly lead: string
+  readonly eager: boolean
+}
+
+/** The form, and what everybody who shows it does: the session is kept, and the page around us hears of it. */
+export const signInForm = (
+  form: SignInForm,
+  tell: (status: Status, event: EventName) => void,
+  entered: (session: Session) => void,
+): TemplateResult =>
+  html`<bursar-sign-in .organization=${form.organization} .email=${form.email} .headline=${form.headline} .lead=${form.lead} .eager=${form.eager}
+    .done=${({ session, isNew }: SignedIn) => {
+      writeSession(form.organization, session)
+      tell('signed_in', isNew ? 'signupSuccess' : 'loginSuccess')
+      entered(session)
+    }}
+    .refused=${() => tell('refused', 'loginError')}></bursar-sign-in>`
 
 export const defineSignIn = (): void => define('bursar-sign-in', BursarSignIn)

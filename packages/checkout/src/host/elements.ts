@@ -3,9 +3,11 @@ import { BursarFrame } from './frame.ts'
 
 export class BursarCheckout extends BursarFrame {
   static override readonly element = 'checkout'
+  static override readonly orders = true
 }
 export class BursarPaymentForm extends BursarFrame {
   static override readonly element = 'payment-form'
+  static override readonly orders = true
 }
 export class BursarPaymentStatus extends BursarFrame {
   static override readonly element = 'payment-status'

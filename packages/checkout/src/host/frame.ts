@@ -1,3 +1,4 @@
+import { chance } from '#chance.ts'
 import { type Detail, type ElementName, type EventName, readFromFrame } from '#protocol.ts'
 import { adoptProperties, BursarBase, sheetOf } from './base.ts'
 import { themeFor } from './theme.ts'
@@ -7,11 +8,11 @@ const css = `:host{display:block}:host([hidden]){display:none}iframe{display:blo
 const sandbox =
   'allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation'
 
+// So near, an element is about to be seen.
+const nearPx = 200
+
 // A frame that said nothing for so long was refused by the hub or never arrived.
 const silenceMs = 15_000
-
-const nonceOf = (): string =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
  * One element of ours on a stranger's page: an iframe of the hub's origin, and the few words it says. Money and
@@ -19,9 +20,14 @@ const nonceOf = (): string =>
  */
 export abstract class BursarFrame extends BursarBase {
   static readonly element: ElementName
+  /** Whether showing it begins an order. */
+  static readonly orders: boolean = false
   #frame: HTMLIFrameElement | null = null
   #nonce = ''
   #greeting = false
+  /** Somebody sees this element or is about to. */
+  #near = false
+  #loaded = false
   #silence: ReturnType<typeof setTimeout> | undefined
   #root: ShadowRoot | null = null
 
@@ -33,12 +39,25 @@ export abstract class BursarFrame extends BursarBase {
     }
     addEventListener('message', this.#hear)
     this.#open()
+    if (!this.#near) this.#watch.observe(this)
   }
 
   disconnectedCallback(): void {
     removeEventListener('message', this.#hear)
+    this.#watch.disconnect()
     this.#close()
   }
+
+  /** An order is begun when its form is about to be seen, and not for each visit of a page that has one far below. */
+  readonly #watch = new IntersectionObserver(
+    (seen) => {
+      if (!seen.some((it) => it.isIntersecting)) return
+      this.#watch.disconnect()
+      this.#near = true
+      this.#greet()
+    },
+    { rootMargin: `${nearPx}px` },
+  )
 
   /** Being here lets a page move us without the frame starting again, where the browser can do that. */
   connectedMoveCallback(): void {}
@@ -59,8 +78,8 @@ export abstract class BursarFrame extends BursarBase {
     })
   }
 
-  #element(): ElementName {
-    return (this.constructor as typeof BursarFrame).element
+  #kind(): typeof BursarFrame {
+    return this.constructor as typeof BursarFrame
   }
 
   #open(): void {
@@ -68,31 +87,40 @@ export abstract class BursarFrame extends BursarBase {
     const organization = this.read('organization')
     if (this.hubOrigin === '' || organization === '') return
     const frame = document.createElement('iframe')
+    const { element } = this.#kind()
     const lang = this.read('lang') || document.documentElement.lang
-    this.#nonce = nonceOf()
-    const path = `/frame/${encodeURIComponent(organization)}/${this.#element()}`
+    this.#nonce = chance()
+    const path = `/frame/${encodeURIComponent(organization)}/${element}`
     // After the hash, so that neither server nor log sees it.
     frame.src = `${this.hubOrigin}${path}${lang === '' ? '' : `?lang=${encodeURIComponent(lang)}`}#${this.#nonce}`
     // "checkout", "payment status": a screen reader needs a name, and the page may give a better one.
-    frame.title = this.read('label') || this.#element().replace('-', ' ')
+    frame.title = this.read('label') || element.replace('-', ' ')
     frame.setAttribute('sandbox', sandbox)
     frame.allow = 'payment; publickey-credentials-get'
     frame.referrerPolicy = 'origin'
     frame.loading = 'eager'
     frame.part.add('frame')
-    frame.addEventListener('load', () => this.#greet())
+    frame.addEventListener('load', () => {
+      this.#loaded = true
+      this.#greet()
+    })
     this.#frame = frame
     this.#root?.replaceChildren(frame)
-    this.#silence = setTimeout(() => this.#tell({ status: 'blocked', orderRef: null }, null), silenceMs)
+    this.#greet()
   }
 
   #close(): void {
     clearTimeout(this.#silence)
+    this.#silence = undefined
+    this.#loaded = false
     this.#frame?.remove()
     this.#frame = null
   }
 
   #greet(): void {
+    if (this.#frame === null || (this.#kind().orders && !this.#near)) return
+    this.#silence ??= setTimeout(() => this.#tell({ status: 'blocked', orderRef: null }, null), silenceMs)
+    if (!this.#loaded) return
     // The frame looks at every value before it believes it; here nothing is worth checking.
     const config = {
       prices: this.read('prices'),
@@ -104,7 +132,7 @@ export abstract class BursarFrame extends BursarBase {
       gift: this.hasAttribute('gift'),
     }
     // A refused frame has no origin of its own, so this reaches nobody then.
-    this.#frame?.contentWindow?.postMessage(
+    this.#frame.contentWindow?.postMessage(
       { bursar: 1, nonce: this.#nonce, kind: 'hello', config, theme: themeFor(this) },
       this.hubOrigin,
     )

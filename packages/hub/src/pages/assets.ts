@@ -4,7 +4,7 @@ import { findPackageJSON } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build, stop } from 'esbuild'
+import { type BuildOptions, type BuildResult, build, stop } from 'esbuild'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 type Asset = { readonly type: string; readonly bytes: Buffer; readonly gzip: Buffer; readonly etag: string }
@@ -17,6 +17,8 @@ export type Assets = {
    * part such as `texts-de.js`, which differs by entry because names in it are shortened.
    */
   path(entry: string, name: string): string | null
+  /** What an entry's own script imports at once. A page asks for it ahead, so that it comes along with the script. */
+  imported(entry: string): readonly string[]
   readonly languages: readonly string[]
 }
 
@@ -51,8 +53,27 @@ const assetOf = (name: string, bytes: Buffer): Asset => ({
   etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
 })
 
+const fileName = (path: string): string => path.split('/').at(-1) ?? ''
+const entryOf = (options: BuildOptions | undefined): string => Object.keys(options?.entryPoints ?? {})[0] ?? ''
+
 /** `texts-de-ABCDEFGH.js` was `texts-de.js` before its hash. */
 const plainName = (name: string): string => name.replace(/-[A-Z0-9]{8}(?=\.\w+$)/, '')
+
+/** By entry: the files that its script imports at once, and what those import. */
+function importsOf({ metafile }: BuildResult, entry: string): readonly string[] {
+  const outputs = metafile?.outputs ?? {}
+  const script = Object.keys(outputs).find((path) => plainName(fileName(path)) === `${entry}.js`)
+  const found = new Set<string>()
+  const follow = (path: string): void => {
+    for (const it of outputs[path]?.imports ?? [])
+      if (it.kind === 'import-statement' && !found.has(it.path)) {
+        found.add(it.path)
+        follow(it.path)
+      }
+  }
+  if (script !== undefined) follow(script)
+  return [...found].map((path) => `${assetPath}/${fileName(path)}`)
+}
 
 async function bundle(): Promise<Assets> {
   const manifest = import.meta.resolve('@bursar/checkout/package.json')
@@ -73,9 +94,9 @@ async function bundle(): Promise<Assets> {
   // Its own process; nothing else here bundles.
   await stop()
   const built = results.flatMap((result, i) => {
-    const [entry = ''] = Object.keys(plan.builds[i]?.entryPoints ?? {})
+    const entry = entryOf(plan.builds[i])
     return (result.outputFiles ?? []).map((file) => {
-      const name = file.path.split('/').at(-1) ?? ''
+      const name = fileName(file.path)
       return { entry, name, asset: assetOf(name, Buffer.from(file.contents)) }
     })
   })
@@ -87,6 +108,12 @@ async function bundle(): Promise<Assets> {
   const notice = plan.licenses.map((name, i) => `${name}\n\n${licenses[i]}`).join('\n\n')
   const files = new Map(built.map(({ name, asset }) => [name, asset]))
   files.set('licenses.txt', assetOf('licenses.txt', Buffer.from(notice)))
+  const imports = new Map(
+    results.map((result, i) => {
+      const entry = entryOf(plan.builds[i])
+      return [entry, importsOf(result, entry)]
+    }),
+  )
   const byPlainName = new Map(built.map(({ entry, name }) => [`${entry}/${plainName(name)}`, name]))
   return {
     files,
@@ -95,6 +122,7 @@ async function bundle(): Promise<Assets> {
       const file = byPlainName.get(`${entry}/${name}`)
       return file === undefined ? null : `${assetPath}/${file}`
     },
+    imported: (entry) => imports.get(entry) ?? [],
   }
 }
 

@@ -65,6 +65,7 @@ type Shown = {
 export function widgetHead(assets: Assets, shown: Shown): Markup {
   const entry = scripts[shown.element] ?? 'checkout'
   const ahead = [
+    ...assets.imported(entry),
     ...(shown.language === 'en' ? [] : [assets.path(entry, `texts-${shown.language}.js`)]),
     ...(entry === 'checkout' ? [assets.path(entry, 'provider.js')] : []),
   ].filter((path) => path !== null)

@@ -1,4 +1,4 @@
-import type { Texts } from './texts.ts'
+import type { Texts } from './all.ts'
 
 export const german: Texts = {
   t_loading: 'Einen Moment …',
@@ -27,6 +27,8 @@ export const german: Texts = {
   t_giftTitle: 'Für wen ist es?',
   t_giftEmail: 'Ihre oder seine E-Mail-Adresse (leer lassen, um den Link selbst zu bekommen)',
   t_giftName: 'Der Name',
+  t_giftFrom: 'Ihr Name, wie er darunter stehen soll',
+  t_giftDay: 'Wann es ankommen soll (leer: sofort)',
   t_giftMessage: 'Ein paar Worte dazu',
   t_next: 'Weiter',
   t_checkingTitle: 'Ihre Zahlung wird geprüft',
@@ -57,8 +59,7 @@ export const german: Texts = {
     'Dieser Code stimmt nicht. Sehen Sie in der neuesten E-Mail nach; nach drei falschen brauchen Sie einen neuen.',
   t_codeSpent: 'Dieser Code ist verbraucht oder zu alt. Lassen Sie sich einen neuen schicken.',
   t_otherWays: 'Andere Wege, sich anzumelden',
-  t_passkey: 'Mit einem Passkey',
-  t_password: 'Mit einem Passwort',
+  t_ownWays: 'Passwort oder Passkey',
   t_issuer: 'Mit {name}',
   t_popupBlocked: 'Ihr Browser hat das Fenster nicht geöffnet. Bitte erlauben Sie es und versuchen Sie es noch einmal.',
   t_signInFailed: 'Sie wurden nicht angemeldet. Bitte versuchen Sie es noch einmal.',
