@@ -122,7 +122,7 @@ export function openBuyers(hubUrl: string, databaseUrl: string, secret: string, 
   }
 }
 
-const codeWaitMs = 10_000
+const codeWaitMs = 30_000
 const read = new Map<string, string>()
 let seen = 0
 

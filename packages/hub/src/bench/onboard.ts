@@ -10,6 +10,8 @@ import { createTimeSpent, type TimeSpent } from './time-spent.ts'
 
 const answerMs = 20
 const rate = 50
+// Two more requests, a message and its way through a mail server: measured by itself, at a pace this machine bears.
+const codeRate = 10
 const minuteSeconds = 60
 const goalP99Ms = 100
 const preparing = 16
@@ -123,14 +125,14 @@ async function onboardOne(floor: Shopfloor, buyer: Buyer, given: string | null):
 /** `computedMs`: what the hub's process computed per buyer, the worker and the mail included. */
 type Measured = { readonly ways: readonly Way[]; readonly computedMs: number }
 
-/** At an even pace, 50 a second. */
-async function atRate(floor: Shopfloor, seconds: number, withSession: boolean): Promise<Measured> {
-  const prepared = await prepare(floor, rate * seconds, withSession)
+/** At an even pace. */
+async function atRate(floor: Shopfloor, perSecond: number, seconds: number, withSession: boolean): Promise<Measured> {
+  const prepared = await prepare(floor, perSecond * seconds, withSession)
   const computed = await floor.box.hub.computed()
   const began = performance.now()
   const all: Promise<Way>[] = []
   for (const [i, { buyer, token }] of prepared.entries()) {
-    const wait = began + (i * 1_000) / rate - performance.now()
+    const wait = began + (i * 1_000) / perSecond - performance.now()
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     all.push(onboardOne(floor, buyer, token))
   }
@@ -148,10 +150,10 @@ const shares = (ways: readonly Way[], of: (way: Way) => number, q: number) => qu
 /** What counts is the session that is there; the code is measured beside it, its mail included. */
 async function figuresOf(floor: Shopfloor, seconds: number): Promise<Figure[]> {
   // The first hundred pay for cold caches, plans and connections; nobody counts them.
-  await atRate(floor, 2, true)
-  const { ways: counted, computedMs } = await atRate(floor, seconds, true)
+  await atRate(floor, rate, 2, true)
+  const { ways: counted, computedMs } = await atRate(floor, rate, seconds, true)
   const { peak } = await floor.box.hub.memory()
-  const { ways: byCode } = await atRate(floor, Math.min(10, seconds), false)
+  const { ways: byCode } = await atRate(floor, codeRate, Math.min(10, seconds), false)
   const below = `< ${goalP99Ms} ms (P3)`
   const row = (name: string, value: number) => figure(name, value, 'ms', goalP99Ms, below, value < goalP99Ms)
   const beside = (name: string, value: number) => figure(name, value, 'ms', goalP99Ms, 'told, not judged', true)
@@ -189,8 +191,8 @@ async function figuresOf(floor: Shopfloor, seconds: number): Promise<Figure[]> {
     ),
     figure('computed by the hub per buyer', computedMs, 'ms', 1_000 / rate, 'told, not judged', true),
     figure('memory peak', peak, 'MB', 300, 'told, not judged', true),
-    beside('sign-in by code with its mail, p50 at 50/s', median(signIns)),
-    beside('sign-in by code with its mail, p99 at 50/s', quantile(signIns, 0.99)),
+    beside('sign-in by code with its mail, p50 at 10/s', median(signIns)),
+    beside('sign-in by code with its mail, p99 at 10/s', quantile(signIns, 0.99)),
     beside(
       'own share of the onboarding after a code, p99',
       shares(byCode, (w) => w.onboarding, 0.99),

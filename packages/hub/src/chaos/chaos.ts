@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     runs: { type: 'string', default: '10' },
-    steps: { type: 'string', default: '300' },
+    steps: { type: 'string', default: '360' },
     story: { type: 'boolean', default: false },
   },
 })

@@ -47,17 +47,42 @@ async function heard(scene: Scene, order: string, caseId: string, subject: strin
 /** Mostly the buyer with what the browser keeps; now and then somebody else, or an impostor, with or without it. */
 function tryDrawn(scene: Scene, cart: Cart): Try {
   const { by } = scene
-  const human = by.chance(0.7) ? cart.buyer : humanDrawn(scene)
-  const way = by.one(['hub', 'hub', 'hub', 'other', 'rogue'] as const) ?? 'hub'
-  const secret = by.chance(0.65) ? (by.one(cart.secrets) ?? null) : null
+  const human = by.chance(0.75) ? cart.buyer : humanDrawn(scene)
+  const way = by.one(['hub', 'hub', 'hub', 'hub', 'other', 'other', 'rogue'] as const) ?? 'hub'
+  const secret = by.chance(0.75) ? (by.one(cart.secrets) ?? null) : null
   return { as: sessionOf(scene, human, way, by.chance(0.5)), secret, confirm: by.chance(0.5) }
 }
 
 const withOrder = ({ carts }: Scene) => carts.filter((c) => c.orderRef !== null)
 
+/** Mostly a purchase that is paid and open, as people come back for; now and then any. */
+async function cartDrawn(scene: Scene): Promise<Cart | undefined> {
+  const carts = withOrder(scene)
+  if (scene.by.chance(0.25)) return scene.by.one(carts)
+  const paid = new Set(
+    scene.world.stripe
+      .truth()
+      .checkouts.filter((c) => c.paid)
+      .map((c) => c.session),
+  )
+  const rows = await scene.world.rows<{ id: string; session: string }>(`
+    select id, checkout_id as session from "order"
+    where request_key is not null and state in ('pending', 'awaiting_funds', 'paid', 'partially_refunded')`)
+  const good = new Set(rows.filter((row) => paid.has(row.session)).map((row) => row.id))
+  return scene.by.one(carts.filter((c) => good.has(c.orderRef ?? '')))
+}
+
+/** Somebody whose messages hold such a link, and one of those links. */
+async function linkDrawn(scene: Scene, form: RegExp): Promise<{ human: number; token: string } | null> {
+  const all: { human: number; token: string }[] = []
+  for (const [human, email] of scene.cast.people.entries())
+    for (const token of await tokensIn(scene, email, form)) all.push({ human, token })
+  return scene.by.one(all) ?? null
+}
+
 /** Pay, sign in, stand in the course: before or after the money came, once or again. */
 export const comeBack: Act = async (scene) => {
-  const cart = scene.by.one(withOrder(scene))
+  const cart = await cartDrawn(scene)
   if (cart === undefined) return null
   const it = tryDrawn(scene, cart)
   const label = `onboard ${cart.key} ${it.as.subject}${it.secret === null ? '' : ' secret'}${it.confirm ? ' confirmed' : ''}`
@@ -69,8 +94,8 @@ export const comeBack: Act = async (scene) => {
 /** Two who hold the same secret, at once. */
 export const race: Act = async (scene) => {
   const { by, world } = scene
-  const cart = by.one(withOrder(scene).filter((c) => c.secrets.length > 0))
-  if (cart === undefined) return null
+  const cart = await cartDrawn(scene)
+  if (cart === undefined || cart.secrets.length === 0) return null
   const secret = by.one(cart.secrets) ?? null
   const pair = [cart.buyer, humanDrawn(scene)].map((human, i) => ({
     as: sessionOf(scene, human, i === 0 ? 'hub' : 'other', by.chance(0.5)),
@@ -122,9 +147,9 @@ const openLink =
 /** A link out of a message, new or used, on one device or on two. */
 export const followLink: Act = async (scene) => {
   const { by, world } = scene
-  const human = humanDrawn(scene)
-  const token = by.one(await tokensIn(scene, scene.cast.people[human] ?? '', claimForm))
-  if (token === undefined) return null
+  const drawn = await linkDrawn(scene, claimForm)
+  if (drawn === null) return null
+  const { human, token } = drawn
   const visitor = sessionOf(scene, by.chance(0.7) ? human : humanDrawn(scene), 'hub', by.chance(0.5))
   const devices = by.chance(0.3) ? 2 : 1
   if (devices > 1 && scene.atOnce) {
@@ -140,9 +165,9 @@ export const followLink: Act = async (scene) => {
 
 /** "It was not me": the link in the notice to the paid mailbox. */
 export const undo: Act = async (scene) => {
-  const human = humanDrawn(scene)
-  const token = scene.by.one(await tokensIn(scene, scene.cast.people[human] ?? '', undoForm))
-  if (token === undefined) return null
+  const drawn = await linkDrawn(scene, undoForm)
+  if (drawn === null) return null
+  const { human, token } = drawn
   await scene.web().begin(`undo by ${human}`, async (app) => ((await undoClaim(app, token)).ok ? 'undone' : 'too late'))
   return `undo by ${human}`
 }
@@ -161,7 +186,7 @@ export const signIn: Act = async (scene) => {
 /** Somebody at the door of a seat: their own, or one whose name they found. */
 export const enterSchool: Act = async (scene) => {
   const { by, world } = scene
-  const seats = await world.rows<{ id: string }>(`select id from enrollment order by id`)
+  const seats = await world.rows<{ id: string }>(`select id from enrollment where wanted = 'granted' order by id`)
   const seat = by.one(seats)
   if (seat === undefined) return null
   const way = by.one(['hub', 'hub', 'other', 'rogue'] as const) ?? 'hub'

@@ -44,7 +44,7 @@ type Storm = {
   readonly counts: Record<'lives' | 'kills' | 'deliveries' | 'lost' | 'duplicates' | 'requests' | 'named', number>
 }
 
-const stepsDefault = 300
+const stepsDefault = 360
 // Every fifth seed lets those who act at once really do, transaction beside transaction.
 const atOnceEvery = 5
 const slug = 'school'
@@ -160,7 +160,7 @@ async function work(storm: Storm): Promise<void> {
 
 /** Requests go on by some steps, in any order. */
 async function serve(storm: Storm): Promise<void> {
-  const moves = storm.by.between(4, 24)
+  const moves = storm.by.between(6, 40)
   for (let i = 0; i < moves && storm.web.busy; i++) await serveOne(storm, (waiting) => storm.by.between(0, waiting - 1))
 }
 
