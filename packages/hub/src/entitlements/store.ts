@@ -41,7 +41,7 @@ export type WorkItem = {
   readonly wasUncertain: boolean
   /** Another person with the same address has the same course there: one seat at the school for both. */
   readonly shared: boolean
-  /** The school shows this course on this account already, opened for that other person. */
+  /** The school shows this course on this account already, or may, because of that other person: look before asking. */
   readonly shown: boolean
 }
 
@@ -74,7 +74,7 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
         exists (select 1 from enrollment m where m.account_id = n.account_id and m.course_id = n.course_id and m.id <> n.id
           and m.wanted = 'granted') as shared,
         exists (select 1 from enrollment m where m.account_id = n.account_id and m.course_id = n.course_id and m.id <> n.id
-          and m.actual = 'granted') as shown
+          and (m.actual = 'granted' or m.uncertain)) as shown
       from enrollment n join course c on c.id = n.course_id
       where n.account_id = (select id from account) and n.next_try_at <= ${now}::timestamptz
       order by n.id limit ${workMax} for update of n
