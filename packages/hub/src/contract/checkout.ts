@@ -1,5 +1,6 @@
 import { day, type Instant } from '@bursar/kit/clock.ts'
 import { CodedError } from '@bursar/kit/errors.ts'
+import { hashSecret } from '@bursar/kit/signature/token.ts'
 import { z } from 'zod'
 import { inTx } from '#action/context.ts'
 import { instant } from '#action/fields.ts'
@@ -117,7 +118,9 @@ function requestKey({ asker, idempotencyKey }: Request): string {
   if (idempotencyKey === null) return refuse('is required, one per cart: the same key is the same order')
   const key = checkKey(idempotencyKey)
   if (asker.kind === 'key') return `key:${key}`
-  return key.length < keyLengthMin ? refuse(`must have at least ${keyLengthMin} characters of chance`) : `web:${key}`
+  if (key.length < keyLengthMin) return refuse(`must have at least ${keyLengthMin} characters of chance`)
+  // Until it is paid the key leads to a claim secret, so it is kept as those are.
+  return `web:${hashSecret(key)}`
 }
 
 async function buyerOf(deps: ContractDeps, { asker, traceId }: Request, organization: string) {
