@@ -7,6 +7,16 @@ export type ProviderAnswer = {
   readonly cookies: readonly string[]
 }
 
+const nameOf = (pair: string): string => (pair.split('=')[0] ?? '').trim()
+
+/** What was set a moment ago takes the place of what the browser still holds: of two of one name the first would count. */
+function cookiesOf(held: string, set: readonly string[]): string {
+  const fresh = set.map((cookie) => cookie.split(';')[0] ?? '')
+  const names = new Set(fresh.map(nameOf))
+  const kept = held.split(';').filter((pair) => pair.trim() !== '' && !names.has(nameOf(pair)))
+  return [...fresh, ...kept.map((pair) => pair.trim())].join('; ')
+}
+
 /**
  * Asks the built-in provider at its own door (`/auth/*`) in the name of this visitor: its rules and limits hold for our
  * pages as for everybody. Only for forms that `ownForm` has let in, because it says so to the provider.
@@ -23,8 +33,7 @@ export async function askProvider(
     readonly cookies?: readonly string[]
   },
 ): Promise<ProviderAnswer> {
-  const fresh = (wish.cookies ?? []).map((cookie) => cookie.split(';')[0] ?? '')
-  const cookie = [request.headers.cookie ?? '', ...fresh].filter((c) => c !== '').join('; ')
+  const cookie = cookiesOf(request.headers.cookie ?? '', wish.cookies ?? [])
   const answer = await fastify.inject({
     method: wish.method,
     url: `/auth${wish.path}`,
