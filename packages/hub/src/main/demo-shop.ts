@@ -20,7 +20,7 @@ ul{padding:0;list-style:none}li{margin:.75rem 0}
 header a{padding:.75rem 0}
 a{color:inherit}a:focus-visible{outline:3px solid currentColor;outline-offset:2px}
 h1{font-size:1.75rem}h2{font-size:1rem;margin-top:3rem}
-ol{font:.875rem/1.5 ui-monospace,monospace}`
+ol{font:.875rem/1.5 ui-monospace,monospace;overflow-wrap:anywhere}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
 // What a developer wants to see: which events the elements fired, and all that was in them.

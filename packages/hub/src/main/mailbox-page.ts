@@ -54,7 +54,7 @@ const described = ({ sentAt, ...mail }: KeptMail) => ({ ...mail, sentAt: new Dat
 const style = `:root{color-scheme:light dark}
 body{margin:0;font:1rem/1.6 system-ui,sans-serif;background:Canvas;color:CanvasText}
 main{max-width:52rem;margin:3rem auto;padding:0 1.5rem}
-h1{font-size:1.75rem;line-height:1.25;margin:0 0 .5rem;overflow-wrap:anywhere}h2{font-size:1.25rem;margin:2rem 0 .5rem}
+a{overflow-wrap:anywhere}h1{font-size:1.75rem;line-height:1.25;margin:0 0 .5rem;overflow-wrap:anywhere}h2{font-size:1.25rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;font-weight:400;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #8886;vertical-align:top;overflow-wrap:anywhere}
 thead th{font-weight:600}time{white-space:nowrap;font-variant-numeric:tabular-nums}
 form{display:flex;gap:.5rem;align-items:center;flex-wrap:wrap}input,button{font:inherit;padding:.3rem .6rem}input{min-width:16rem}
