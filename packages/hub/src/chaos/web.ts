@@ -32,21 +32,24 @@ type Flow = {
   running: number
   idle: (() => void) | null
   ended: string | null
+  /** Its end has been told. What it left running may go on later, when another request lets it. */
+  told: boolean
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** Resolves when nothing of the request moves any more: all of it waits for us, or it is over. */
-async function untilStill(flow: Flow): Promise<void> {
+/** Resolves when nothing moves any more: all of it waits for us, or it is over. Requests may wait for one another. */
+async function untilStill(flows: readonly Flow[]): Promise<void> {
   for (;;) {
-    if (flow.running > 0)
-      await new Promise<void>((resolve) => {
-        flow.idle = resolve
-      })
+    for (const flow of flows)
+      if (flow.running > 0)
+        await new Promise<void>((resolve) => {
+          flow.idle = resolve
+        })
     // What follows an answer runs at once; two turns are more than it needs.
     await turn()
     await turn()
-    if (flow.running === 0) return
+    if (flows.every((flow) => flow.running === 0)) return
   }
 }
 
@@ -134,19 +137,30 @@ function nextOf(flow: Flow, now: number): Waiter | undefined {
   return flow.waiting.toSorted((a, b) => (a.due ?? 0) - (b.due ?? 0))[0]
 }
 
+const isOver = (flow: Flow) => flow.ended !== null && flow.waiting.length === 0 && flow.running === 0
+
+const newFlow = (label: string): Flow => ({ label, waiting: [], running: 0, idle: null, ended: null, told: false })
+
 export function createWeb(world: World, name: string): ChaosWeb {
   const state: State = { name, current: new AsyncLocalStorage(), dead: false }
   const app = gated(world, state)
-  let flows: Flow[] = []
-  const isOver = (flow: Flow) => flow.ended !== null && flow.waiting.length === 0 && flow.running === 0
+  const flows: Flow[] = []
+  const live = () => flows.filter((flow) => !isOver(flow))
+  const letOn = async (flow: Flow, waiter: Waiter | undefined) => {
+    if (waiter !== undefined) {
+      flow.waiting.splice(flow.waiting.indexOf(waiter), 1)
+      waiter.open()
+    }
+    await untilStill(flows)
+  }
 
   return {
     name,
     get busy() {
-      return flows.length > 0
+      return live().length > 0
     },
     begin: async (label, work) => {
-      const flow: Flow = { label, waiting: [], running: 0, idle: null, ended: null }
+      const flow = newFlow(label)
       flows.push(flow)
       void state.current.run(flow, () =>
         work(app).then(
@@ -158,40 +172,39 @@ export function createWeb(world: World, name: string): ChaosWeb {
           },
         ),
       )
-      await untilStill(flow)
+      await untilStill(flows)
     },
     advance: async (pick) => {
-      const flow = flows[pick(flows.length)]
+      const waiting = live()
+      const flow = waiting[pick(waiting.length)]
       if (flow === undefined) return null
       const waiter = nextOf(flow, world.clock.now())
-      if (waiter !== undefined) {
-        flow.waiting.splice(flow.waiting.indexOf(waiter), 1)
-        waiter.open()
-      }
-      await untilStill(flow)
-      if (!isOver(flow)) return `${flow.label} at ${waiter?.point ?? 'rest'}`
-      flows = flows.filter((f) => f !== flow)
-      return `${flow.label}: ${flow.ended}`
+      await letOn(flow, waiter)
+      // One that waited for another may end with a step of the other.
+      const over = [flow, ...flows].find((f) => isOver(f) && !f.told)
+      if (over === undefined) return `${flow.label} at ${waiter?.point ?? 'rest'}`
+      over.told = true
+      return `${over.label}: ${over.ended}`
     },
     finishCalls: async () => {
       for (const flow of flows)
         for (;;) {
-          const at = flow.waiting.findIndex((w) => w.point === 'calling' || w.point === 'called')
-          if (at < 0) break
-          const [waiter] = flow.waiting.splice(at, 1)
-          waiter?.open()
-          await untilStill(flow)
+          const waiter = flow.waiting.find((w) => w.point === 'calling' || w.point === 'called')
+          if (waiter === undefined) break
+          await letOn(flow, waiter)
         }
     },
     kill: async () => {
       state.dead = true
-      for (const flow of flows) {
-        while (flow.waiting.length > 0) {
-          for (const waiter of flow.waiting.splice(0)) waiter.fail(new Killed(name))
-          await untilStill(flow)
-        }
+      for (let some = true; some; ) {
+        some = false
+        for (const flow of flows)
+          for (const waiter of flow.waiting.splice(0)) {
+            some = true
+            waiter.fail(new Killed(name))
+          }
+        await untilStill(flows)
       }
-      flows = []
       await app.db.close()
     },
     close: async () => {
