@@ -7,6 +7,7 @@ import { entitlementTasks } from '#entitlements/jobs.ts'
 import { inboundTasks } from '#events/jobs.ts'
 import { mailTasks } from '#mail/jobs.ts'
 import { handlePaymentEvent } from '#orders/handle.ts'
+import { orderTasks } from '#orders/jobs.ts'
 import { resettleTasks } from '#orders/resettle.ts'
 import { sweepEvents } from '#orders/sweep.ts'
 import { peopleTasks } from '#people/jobs.ts'
@@ -26,6 +27,7 @@ export const tasksOf = (app: App, options: TaskOptions = {}): Tasks => ({
   ...entitlementTasks(app),
   [tickTask]: tickOf(app.db),
   ...resettleTasks(app),
+  ...orderTasks(app),
   ...mailTasks(app),
   ...peopleTasks(app),
   'orders.sweep': async () => {
