@@ -59,7 +59,7 @@ test('each side of the promise that is bent in silence is named', async () => {
     `update lms_account set lease_token = null`,
   )
   await notices(
-    ['paid_differs'],
+    ['paid_differs', 'prepared_unpaid'],
     `update "order" set paid_at = null where ${mine}`,
     `update "order" set paid_at = now() where ${mine}`,
   )
