@@ -1,10 +1,11 @@
 import { CodedError } from '@bursar/kit/errors.ts'
 import { z } from 'zod'
-import { allows } from '#action/caller.ts'
+import { allows, operatorScope } from '#action/caller.ts'
 import type { Ctx } from '#action/context.ts'
 import { type Action, action } from '#action/define.ts'
 import { instant, secret } from '#action/fields.ts'
 import type { Database } from '#db/database.ts'
+import { sql } from '#db/sql.ts'
 import type { Provider } from './provider/provider.ts'
 
 type Clients = Provider['clients']
@@ -30,6 +31,13 @@ const registered = z.object({
   ),
 })
 
+/**
+ * The built-in provider's people are the installation's: without consent, one click on one organization's link would
+ * tell it who somebody of another is.
+ */
+const isShared = async ({ db }: Pick<Ctx, 'db'>): Promise<boolean> =>
+  (await db.direct(sql('organizations_two')`select 1 from organization limit 2`)).length > 1
+
 export const clientsRegister = action({
   name: 'clients.register',
   summary:
@@ -49,7 +57,9 @@ export const clientsRegister = action({
     skipConsent: z
       .boolean()
       .default(false)
-      .describe('For your own applications only: nobody is asked before the application learns who signed in.'),
+      .describe(
+        'For your own applications only: nobody is asked before the application learns who signed in. Where several organizations share a hub, its operator decides this.',
+      ),
   }),
   output: registered,
   access: 'identity:write',
@@ -68,6 +78,11 @@ export const clientsRegister = action({
     },
   ],
   run: async (ctx, input) => {
+    if (input.skipConsent && !allows(ctx.scopes, operatorScope) && (await isShared(ctx)))
+      throw new CodedError(
+        'forbidden',
+        'People of other organizations sign in at this hub: its operator registers this.',
+      )
     if (ctx.dryRun) return { clientId: null, clientSecret: null }
     const { postLogoutRedirectUris, ...rest } = input
     return clientsOf(ctx).register({
