@@ -16,13 +16,16 @@ export async function originsOf(
   return rows[0] ?? null
 }
 
+// A name or an IPv4 address, as the table holds them. URL takes `*` and `;` in a host, which policies read otherwise.
+const hostPattern = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/
+
 /** The origin of an address a person typed; null when it is not plainly a site. */
 export function originFrom(text: string, loopback: boolean): string | null {
   if (!URL.canParse(text)) return null
   const url = new URL(text)
   const bare =
     url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
-  if (!bare) return null
+  if (!bare || !hostPattern.test(url.hostname)) return null
   if (url.protocol === 'https:') return url.origin
   const local = url.hostname === 'localhost' || url.hostname === '127.0.0.1' || url.hostname === '[::1]'
   return url.protocol === 'http:' && local && loopback ? url.origin : null
