@@ -87,7 +87,7 @@ function htmlBlock(block: Block): string {
 }
 
 const factRow = ([name, value]: readonly [string, string]): string =>
-  `<tr><th scope="row" class="quiet" style="padding:2px 16px 2px 0;text-align:left;vertical-align:top;font-weight:400;color:#555b64">${escapeHtml(name)}</th><td style="padding:2px 0;font-variant-numeric:tabular-nums">${escapeHtml(value)}</td></tr>`
+  `<tr><th scope="row" class="quiet" style="padding:2px 16px 2px 0;text-align:left;vertical-align:top;font-weight:400;color:#555b64">${escapeHtml(name)}</th><td style="padding:2px 0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere">${escapeHtml(value)}</td></tr>`
 
 const buttonHtml = ({ label, url, fallback }: Extract<Block, { kind: 'button' }>): string =>
   `<p style="margin:24px 0 8px"><a href="${escapeHtml(url)}" style="display:inline-block;padding:12px 24px;border-radius:8px;background:${accent};color:#fff;font-weight:600;text-decoration:none">${escapeHtml(label)}</a></p>

@@ -61,6 +61,7 @@ export function claimRoutes(fastify: FastifyInstance, deps: ClaimPageDeps): void
         title: t.undo.title,
         from: found.organizationName,
         body: card(
+          paragraph(t.from(found.organizationName)),
           itemList(found.items),
           paragraph(t.undo.text(found.claimedBy)),
           buttonForm(`/claim/undo/${tokenOf(request)}`, t.undo.button),
