@@ -4,9 +4,9 @@ import { englishAfter } from '#texts/after.ts'
 import { ask, type Onboarded, type OrderStatus, type Refused } from './api.ts'
 import { poll } from './browser.ts'
 import { forgetCart, readSession, type Session, writeSession } from './memory.ts'
-import type { Purchase } from './purchase.ts'
 import { defineSeats, overall } from './seats.ts'
 import { defineSignIn, signInForm } from './sign-in.ts'
+import type { Bought } from './steps.ts'
 import { heading, html } from './view.ts'
 
 learn(englishAfter)
@@ -15,10 +15,10 @@ defineSeats()
 
 /** A purchase from "the provider has taken it" to the seat: the payment is awaited, the buyer proves who they are. */
 export class Afterwards {
-  readonly #purchase: Purchase
+  readonly #purchase: Bought
   #attempt = 0
 
-  constructor(purchase: Purchase) {
+  constructor(purchase: Bought) {
     this.#purchase = purchase
   }
 
@@ -119,7 +119,7 @@ export class Afterwards {
         : { headline: words.t_lastStepTitle, lead: words.t_lastStep }),
     }
     const { orderRef } = this.#purchase
-    const heard = (...[status, event]: Parameters<Purchase['tell']>) => tell(status, orderRef, event)
+    const heard = (...[status, event]: Parameters<Bought['tell']>) => tell(status, orderRef, event)
     show({ at: 'sign_in', view: () => signInForm(form, heard, (session) => void this.#claim(session)) })
   }
 

@@ -71,6 +71,14 @@ export type OrderStatus = {
   readonly seats: readonly Seat[]
 }
 
+/** A new session, as the hub hands it out. */
+export type Verified = {
+  readonly token?: string
+  readonly expiresAt: string | number
+  readonly isNew?: boolean
+  readonly email?: string
+}
+
 export type Onboarded = {
   readonly success: boolean
   readonly status: 'open' | 'preparing' | 'failed'

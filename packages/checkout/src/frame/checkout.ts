@@ -2,7 +2,8 @@ import './core.ts'
 import type { Config } from '#protocol.ts'
 import { App, loading, startApp } from './app.ts'
 import { definePay } from './pay.ts'
-import { Purchase, type Step } from './purchase.ts'
+import { Purchase } from './purchase.ts'
+import type { Step } from './steps.ts'
 import type { TemplateResult } from './view.ts'
 
 /** Paying, claiming, entering: the elements checkout, payment-form and payment-status. */

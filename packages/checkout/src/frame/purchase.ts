@@ -1,5 +1,5 @@
 import { words } from '#language.ts'
-import type { Config, EventName, Status } from '#protocol.ts'
+import type { EventName, Status } from '#protocol.ts'
 import type { Afterwards } from './after.ts'
 import { type Answer, ask, type OrderStatus, type Refused } from './api.ts'
 import { nowMs } from './browser.ts'
@@ -15,18 +15,8 @@ import {
   readSession,
   writeOrder,
 } from './memory.ts'
-import { alertBox, button, heading, html, nothing, type TemplateResult } from './view.ts'
-
-/** What is shown, and a name for it: with a new name the focus goes to the new heading. */
-export type Step = { readonly at: string; readonly view: () => TemplateResult }
-
-export type PurchaseDeps = {
-  readonly organization: string
-  readonly element: string
-  readonly config: Config
-  readonly show: (step: Step) => void
-  readonly tell: (status: Status, orderRef: string | null, event?: EventName) => void
-}
+import type { Bought, PurchaseDeps, Step } from './steps.ts'
+import { alertBox, button, heading, html, nothing } from './view.ts'
 
 type Made = Omit<Order, 'email' | 'gift' | 'cart' | 'expiresAt'> & {
   readonly status: string
@@ -43,7 +33,7 @@ const overStates: readonly string[] = ['expired', 'canceled', 'refunded', 'charg
  * One purchase from price to payment; afterwards `Afterwards` takes over. It believes the hub and nobody else: not the
  * browser, not the provider's script.
  */
-export class Purchase {
+export class Purchase implements Bought {
   readonly deps: PurchaseDeps
   order: Order | null = null
   /** Money is on its way or spent, so that nothing may begin anew. */
@@ -248,9 +238,11 @@ export class Purchase {
   }
 }
 
-/** What follows the payment, before it is needed. If it fails it is asked for again then, and told. */
+/** What follows the payment, before it is needed. */
 const fetchAhead = (): void => {
-  import('./after.ts').catch(() => {})
+  import('./after.ts').catch(() => {
+    // It is asked for again when it is needed, and its absence told then.
+  })
 }
 
 const problemStep = (title: string, text: string, label: string, go: (() => void) | null): Step => ({

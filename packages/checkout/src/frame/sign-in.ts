@@ -1,7 +1,7 @@
 import { fill, learn, words } from '#language.ts'
 import type { EventName, Status } from '#protocol.ts'
 import { englishSignIn } from '#texts/sign-in.ts'
-import { ask, type Refused } from './api.ts'
+import { ask, type Refused, type Verified } from './api.ts'
 import { sleep } from './browser.ts'
 import { isEmbedded } from './link.ts'
 import { readSent, type Session, writeSent, writeSession } from './memory.ts'
@@ -21,14 +21,6 @@ import {
 import type { Way } from './ways.ts'
 
 learn(englishSignIn)
-
-/** A new session, as the hub hands it out. */
-export type Verified = {
-  readonly token?: string
-  readonly expiresAt: string | number
-  readonly isNew?: boolean
-  readonly email?: string
-}
 
 const resendSeconds = 30
 const codePattern = /^\d{6}$/

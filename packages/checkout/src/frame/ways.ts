@@ -1,10 +1,9 @@
 import './core.ts'
 import { fill, learn, words } from '#language.ts'
 import { englishWays } from '#texts/ways.ts'
-import { ask } from './api.ts'
+import { ask, type Verified } from './api.ts'
 import { isEmbedded } from './link.ts'
 import { popUp } from './popup.ts'
-import type { Verified } from './sign-in.ts'
 
 learn(englishWays)
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { day, systemClock } from '@bursar/kit/clock.ts'
 import type { Browser, Page } from 'playwright-core'
 import { launchChromium } from './chromium.ts'
 import { visit } from './guarded-testing.ts'
@@ -251,6 +252,8 @@ test('a school that does not answer is told as waiting, and opens by itself', ()
     { seats: ['preparing', 'waiting', 'waiting', 'open'] },
   ))
 
+const nextWeek = new Date(systemClock.now() + 7 * day).toISOString().slice(0, 10)
+
 test('a gift asks for whom, and its buyer is not asked to sign in', () =>
   buying(
     async (page) => {
@@ -258,12 +261,19 @@ test('a gift asks for whom, and its buyer is not asked to sign in', () =>
         .getByLabel(/Their e-mail address/)
         .fill('omar@example.com')
       await frame(page).getByLabel('Their name').fill('Omar')
+      await frame(page)
+        .getByLabel(/^Your name/)
+        .fill(' Lena ')
+      await frame(page)
+        .getByLabel(/^When it should arrive/)
+        .fill(nextWeek)
       await button(page, 'Continue').click()
       await pay(page)
       await heading(page, 'Thank you for your gift').waitFor()
       assert.deepEqual(stage.calls.find((call) => call.path === '/api/checkout')?.body.gift, {
-        email: 'omar@example.com',
-        name: 'Omar',
+        ...{ email: 'omar@example.com', name: 'Omar', from: 'Lena' },
+        // The morning where the giver is; the browser's zone is this machine's.
+        sendAt: new Date(`${nextWeek}T08:00`).toISOString(),
       })
       assert.equal(asked('/api/sign-in/code'), 0)
     },
