@@ -32,7 +32,8 @@ export async function writeReceipts(tx: Tx, ctx: Ctx, order: OrderRow, lines: re
   if (order.state !== 'paid' && order.state !== 'partially_refunded') return order
   if (order.gift === null) await sendReceipt(tx, ctx, order, lines, `receipt:${order.id}`)
   else await sendGiftReceipt(tx, ctx, order, lines)
-  if (order.gift !== null && order.gift.email !== null) {
+  // Its recipient may have it already, by a link that was sent again before the lines were known.
+  if (order.gift !== null && order.gift.email !== null && order.claimedAt === null) {
     const { sendAt } = order.gift
     if (sendAt === null || sendAt <= tx.now) await sendGift(tx, ctx, order, lines, `gift:${order.id}`)
     else

@@ -141,3 +141,18 @@ test('a merge that claims what waited for a mailbox ends its links too', async (
   )
   assert.deepEqual(left, [])
 })
+
+test('a gift that is claimed by a link sent again is not sent once more when its lines are known', async () => {
+  const { stripe } = shop.world
+  const order = await shop.begin({ prices: [price], gift: { email: 'quick@storm.example' } })
+  await shop.pay(order, 'slow@storm.example')
+  const told = stripe.outbox().find((d) => d.state === 'waiting' && d.type === 'payment_intent.succeeded')
+  await stripe.deliver(told?.id ?? '')
+  while ((await shop.world.drain.step()) === 'ran');
+  const token = shop.session('quick', { email: 'quick@storm.example', fresh: true })
+  await shop.post('/api/onboard-learner', { orderRef: order.orderRef }, { token })
+  await shop.world.settle(minute)
+  assert.deepEqual(await shop.kinds('quick@storm.example'), [])
+  assert.deepEqual(shop.world.owned('quick@storm.example'), ['sourdough-basics'])
+  await assertPromise(shop.world)
+})
