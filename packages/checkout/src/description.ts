@@ -21,7 +21,7 @@ export const attributes: Readonly<Record<string, Omit<Described, 'name'>>> = {
     text: 'Our form (default), the provider’s form in the frame, or the provider’s own page.',
   },
   'order-ref': { type: 'string', text: 'An order that exists already, to show or to finish.' },
-  gift: { type: 'boolean', text: 'For somebody else: asks for whom, and signs nobody in.' },
+  gift: { type: 'boolean', text: 'For somebody else: asks for whom, from whom and when, and signs nobody in.' },
   'promotion-code': { type: 'string', text: 'Applied when the form opens.' },
   'return-url': { type: 'string', text: 'A page of a registered site to come back to from the provider’s own page.' },
   lang: { type: 'string', text: 'Language of the texts: en, de. Default: the page’s own.' },
@@ -78,7 +78,7 @@ export const elements: readonly ElementDescription[] = [
   },
   {
     ...{ tag: 'bursar-login', className: 'BursarLogin', parts: frame, events: entering },
-    text: 'Signing in with a code, or with a provider of the organization’s.',
+    text: 'Signing in with a code; with a password, a passkey or a provider of the organization’s in a window.',
     attributes: [...everywhere, 'email'],
   },
   {

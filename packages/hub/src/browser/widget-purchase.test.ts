@@ -68,3 +68,37 @@ test('a buyer pays, types the code and gets the button into the course; the page
   const asked = stage.calls.find((call) => call.path === '/api/checkout')?.body
   assert.deepEqual(asked, { organization, prices: [{ price: 'price_1' }], mode: 'elements' })
 })
+
+/** A file of the frame without its hash, or Stripe.js. */
+const fileOf = (url: string): readonly string[] => {
+  const { pathname } = new URL(url)
+  if (pathname.endsWith('/stripe.js')) return ['stripe.js']
+  return pathname.startsWith('/assets/checkout/')
+    ? [pathname.replace(/^.*\//, '').replace(/-[A-Z0-9]{8}(?=\.\w+$)/, '')]
+    : []
+}
+
+test('what follows the payment loads after Stripe.js and before it is needed: pressing Pay loads no file', async () => {
+  scriptPurchase(stage, await stage.session('elements'))
+  const visitor = await visit(browser)
+  const { page } = visitor
+  page.setDefaultTimeout(patienceMs)
+  stage.html = hostPage(stage, markup)
+  const files: string[] = []
+  page.on('request', (request) => files.push(...fileOf(request.url())))
+  const later = page.waitForRequest(/\/after-\w+\.js$/)
+  await page.goto(stage.host)
+  await enterCard(page, '4242 4242 4242 4242')
+  await later
+  const loaded = files.splice(0)
+  const before = loaded.slice(0, loaded.indexOf('stripe.js'))
+  assert.deepEqual(before.sort(), ['checkout.js', 'chunk.js', 'frame.css', 'provider.js'])
+  await payButton(page).click()
+  await frameOf(page).getByLabel('Code of six digits').fill('123456')
+  await frameOf(page).getByRole('button', { name: 'Open my course' }).waitFor()
+  assert.deepEqual(
+    files.filter((file) => file !== 'stripe.js'),
+    [],
+  )
+  await visitor.leave()
+})
