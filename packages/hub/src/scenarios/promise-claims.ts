@@ -91,7 +91,8 @@ function learner(order: OwnedOrder, rows: ClaimRows, now: Instant): Violation[] 
   if (rows.prepare === 'at_claim')
     return person === null || transferred ? [] : say('prepared_early', id, `${person} has claimed nothing`)
   const waits = order.gift?.sendAt != null && order.gift.sendAt > now
-  return person === null && mailbox !== null && !waits ? say('nobody_prepared', id, mailbox) : []
+  const gives = order.state === 'paid' || order.state === 'partially_refunded'
+  return gives && person === null && mailbox !== null && !waits ? say('nobody_prepared', id, mailbox) : []
 }
 
 /** Of a claimed order no secret and no link is good any more. */
