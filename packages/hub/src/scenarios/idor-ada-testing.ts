@@ -63,6 +63,45 @@ export async function adaIn(d: Doors): Promise<Ada> {
     await d.signIn('zoe@alder.example'),
   ]
   const mallory = await d.signIn('mallory@rival.example', 'rivals')
+  const { session, orders, secrets } = await purchases(d, { price, other, ada, eve, zoe })
+  const annToken = await annIn(d)
+  await d.ask({ url: '/api/v1/me.request_export', json: {} }, { name: 'Ada', headers: bearer(ada.token) })
+  await d.act('roles.grant', { personId: ada.personId, role: 'payee', reason: 'Teaches' })
+  await d.act('origins.add', { origin: 'https://shop.alder.example' })
+  await world.settle(minute)
+  const one = await idsOf(d, orders, ada)
+  const links = {
+    claim: await linkTo(d, 'ada.work@alder.example', /\/claim\/([\w-]{43})$/),
+    undo: await linkTo(d, 'ada.home@alder.example', /\/claim\/undo\/([\w-]{43})$/),
+    guest:
+      new URL(
+        (await d.act<{ url: string }>('launch.mint_link', { enrollmentId: one.enrollment })).url,
+      ).searchParams.get('token') ?? '',
+  }
+  const minted = await d.ask(
+    { url: '/api/v1/launch.mint_own', json: { enrollmentId: one.enrollment } },
+    { name: 'Ada', headers: bearer(ada.token) },
+  )
+  const { payment_intent: payment } = world.stripe.session(session) ?? {}
+  return {
+    ...{ ada, eve, zoe, mallory, annToken, orders, secrets, links, one, price, session },
+    addresses: [
+      ada.email,
+      'ada.work@alder.example',
+      'ada.home@alder.example',
+      'grandma@alder.example',
+      'ann@alder.example',
+    ],
+    ownToken: String(minted.json.token),
+    payment: typeof payment === 'string' ? payment : (payment?.id ?? ''),
+  }
+}
+
+type Buyers = Readonly<Record<'ada' | 'eve' | 'zoe', Someone>> & { readonly price: string; readonly other: string }
+
+/** Each way in which a purchase can stand. */
+async function purchases(d: Doors, { price, other, ada, eve, zoe }: Buyers) {
+  const { world } = d
   const buying = buyingIn(d, price)
   const own = await buying.begin({}, ada)
   const eves = await buying.begin({ prices: [other] }, eve)
@@ -89,11 +128,6 @@ export async function adaIn(d: Doors): Promise<Ada> {
     lines: lines.map(({ id }) => ({ lineId: id, amount: '500' })),
     reason: 'She asked',
   })
-  const annToken = await annIn(d)
-  await d.ask({ url: '/api/v1/me.request_export', json: {} }, { name: 'Ada', headers: bearer(ada.token) })
-  await d.act('roles.grant', { personId: ada.personId, role: 'payee', reason: 'Teaches' })
-  await d.act('origins.add', { origin: 'https://shop.alder.example' })
-  await world.settle(minute)
   const orders = {
     own: own.orderRef,
     unclaimed: unclaimed.orderRef,
@@ -103,37 +137,12 @@ export async function adaIn(d: Doors): Promise<Ada> {
     differs: differs.orderRef,
     refunded: refunded.orderRef,
   }
-  const one = await idsOf(d, orders, ada)
-  const links = {
-    claim: await linkTo(d, 'ada.work@alder.example', /\/claim\/([\w-]{43})$/),
-    undo: await linkTo(d, 'ada.home@alder.example', /\/claim\/undo\/([\w-]{43})$/),
-    guest:
-      new URL(
-        (await d.act<{ url: string }>('launch.mint_link', { enrollmentId: one.enrollment })).url,
-      ).searchParams.get('token') ?? '',
+  const secrets = {
+    unclaimed: unclaimed.claimSecret ?? '',
+    pending: pending.claimSecret ?? '',
+    spent: disputed.claimSecret ?? '',
   }
-  const minted = await d.ask(
-    { url: '/api/v1/launch.mint_own', json: { enrollmentId: one.enrollment } },
-    { name: 'Ada', headers: bearer(ada.token) },
-  )
-  const { payment_intent: payment } = world.stripe.session(session) ?? {}
-  return {
-    ...{ ada, eve, zoe, mallory, annToken, orders, links, one, price, session },
-    addresses: [
-      ada.email,
-      'ada.work@alder.example',
-      'ada.home@alder.example',
-      'grandma@alder.example',
-      'ann@alder.example',
-    ],
-    secrets: {
-      unclaimed: unclaimed.claimSecret ?? '',
-      pending: pending.claimSecret ?? '',
-      spent: disputed.claimSecret ?? '',
-    },
-    ownToken: String(minted.json.token),
-    payment: typeof payment === 'string' ? payment : (payment?.id ?? ''),
-  }
+  return { session, orders, secrets }
 }
 
 type Begun = { readonly orderRef: string; readonly claimSecret: string | null }

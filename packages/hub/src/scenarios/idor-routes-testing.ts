@@ -12,21 +12,13 @@ export type RoutePlan = {
 const wrongToken = 'A'.repeat(43)
 const nothing: RoutePlan = { asks: [{ url: '' }] }
 
-/**
- * How somebody else would try each route with what they know of Ada: her ids and addresses, and secrets that are not
- * for it. A route without an entry fails the test. `*` is the built-in provider, whose open paths stand in `providerPlans`.
- */
-export const routePlans = (it: Ada): Readonly<Record<string, RoutePlan>> => {
-  const { one, orders, secrets, ownToken, links } = it
-  const email = it.ada.email
-  const ids = Object.values(orders)
+/** One's own account, asked for with Ada's ids in the form. */
+const accountPlans = ({ ada, one }: Ada): Readonly<Record<string, RoutePlan>> => {
+  const { email } = ada
   const account = (path: string, form: Record<string, string>, more: Omit<RoutePlan, 'asks'> = {}) => ({
     [`POST /account${path}`]: { asks: [{ url: `/account${path}`, form }], ...more },
   })
-  const claims = (json: Record<string, unknown>) =>
-    ids.map((orderRef) => ({ url: '/api/onboard-learner', json: { orderRef, ...json } }))
   return {
-    ...everywhere(it),
     'GET /account': { asks: [{ url: '/account' }] },
     ...account('/email', { email }),
     ...account('/email/confirm', { email, code: '123456' }),
@@ -44,39 +36,13 @@ export const routePlans = (it: Ada): Readonly<Record<string, RoutePlan>> => {
     ...account('/second-factor/prove', { code: '123456' }),
     ...account('/end-others', { session: one.userSession }, { last: true }),
     ...account('/sign-out', { session: one.userSession }, { last: true }),
-    'POST /api/checkout': {
-      asks: [
-        {
-          url: '/api/checkout',
-          json: { organization: 'alder', mode: 'elements', prices: [it.price], email },
-          headers: { 'idempotency-key': 'cart-number-1001' },
-        },
-      ],
-      alike: false,
-    },
-    'POST /api/checkout/status': {
-      asks: ids.flatMap((orderRef) => [
-        { url: '/api/checkout/status', json: { orderRef } },
-        { url: '/api/checkout/status', json: { orderRef, claimSecret: wrongToken } },
-        {
-          url: '/api/checkout/status',
-          json: { orderRef, claimSecret: orderRef === orders.unclaimed ? secrets.pending : secrets.unclaimed },
-        },
-      ]),
-    },
-    'POST /api/onboard-learner': {
-      asks: [
-        ...claims({}),
-        ...claims({ confirmEmail: true, email, auth0UserId: one.user }),
-        ...claims({ claimSecret: wrongToken, confirmEmail: true }),
-        ...claims({ linkToken: ownToken, confirmEmail: true }),
-        { url: '/api/onboard-learner', json: { stripePaymentIntentId: it.payment } },
-        {
-          url: '/api/onboard-learner',
-          json: { stripePaymentIntentId: it.payment, organization: 'alder', confirmEmail: true },
-        },
-      ],
-    },
+  }
+}
+
+/** The pages that her links and orders lead to. */
+const pagePlans = ({ one, orders, secrets, ownToken, links }: Ada): Readonly<Record<string, RoutePlan>> => {
+  const ids = Object.values(orders)
+  return {
     'GET /api/partner-launch/:enrollmentId': {
       asks: [
         { url: `/api/partner-launch/${one.enrollment}` },
@@ -116,6 +82,56 @@ export const routePlans = (it: Ada): Readonly<Record<string, RoutePlan>> => {
     'POST /claim/undo/:token': { asks: [{ url: `/claim/undo/${links.claim}`, form: {} }] },
     'GET /sso/:connectionId': { asks: [{ url: `/sso/${one.school}` }], alike: false },
     'POST /sso/:connectionId': { asks: [{ url: `/sso/${one.school}`, form: {} }], alike: false },
+  }
+}
+
+/**
+ * How somebody else would try each route with what they know of Ada: her ids and addresses, and secrets that are not
+ * for it. A route without an entry fails the test. `*` is the built-in provider, whose open paths stand in `providerPlans`.
+ */
+export const routePlans = (it: Ada): Readonly<Record<string, RoutePlan>> => {
+  const { one, orders, secrets, ownToken } = it
+  const email = it.ada.email
+  const ids = Object.values(orders)
+  const claims = (json: Record<string, unknown>) =>
+    ids.map((orderRef) => ({ url: '/api/onboard-learner', json: { orderRef, ...json } }))
+  return {
+    ...everywhere(it),
+    ...accountPlans(it),
+    'POST /api/checkout': {
+      asks: [
+        {
+          url: '/api/checkout',
+          json: { organization: 'alder', mode: 'elements', prices: [it.price], email },
+          headers: { 'idempotency-key': 'cart-number-1001' },
+        },
+      ],
+      alike: false,
+    },
+    'POST /api/checkout/status': {
+      asks: ids.flatMap((orderRef) => [
+        { url: '/api/checkout/status', json: { orderRef } },
+        { url: '/api/checkout/status', json: { orderRef, claimSecret: wrongToken } },
+        {
+          url: '/api/checkout/status',
+          json: { orderRef, claimSecret: orderRef === orders.unclaimed ? secrets.pending : secrets.unclaimed },
+        },
+      ]),
+    },
+    'POST /api/onboard-learner': {
+      asks: [
+        ...claims({}),
+        ...claims({ confirmEmail: true, email, auth0UserId: one.user }),
+        ...claims({ claimSecret: wrongToken, confirmEmail: true }),
+        ...claims({ linkToken: ownToken, confirmEmail: true }),
+        { url: '/api/onboard-learner', json: { stripePaymentIntentId: it.payment } },
+        {
+          url: '/api/onboard-learner',
+          json: { stripePaymentIntentId: it.payment, organization: 'alder', confirmEmail: true },
+        },
+      ],
+    },
+    ...pagePlans(it),
   }
 }
 
