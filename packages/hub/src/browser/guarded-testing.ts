@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 /** A visitor's browser window that notices what must never happen. */
 export type Visitor = {
   readonly page: Page
-  /** Fails when a request left this machine, a page threw an error, or a page broke its own content policy. */
+  /** Fails when a request left this machine, a page threw or wrote an error, or a page broke its own content policy. */
   leave(): Promise<void>
 }
 
@@ -32,6 +32,9 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   context.on('weberror', (error) => problems.push(`page error: ${error.error().message}`))
   context.on('console', (message) => {
     if (/Content Security Policy/i.test(message.text())) problems.push(`content policy: ${message.text()}`)
+    // A refusal that a page expects and tells in words stands in the console all the same.
+    else if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      problems.push(`console: ${message.text()}`)
   })
   const page = await context.newPage()
   return {

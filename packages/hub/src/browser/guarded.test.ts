@@ -10,6 +10,7 @@ const pages: Readonly<Record<string, string>> = {
   '/quiet': '<h1>Quiet</h1>',
   '/outside': '<h1>Outside</h1><img alt="" src="http://pictures.example/a.png">',
   '/broken': '<h1>Broken</h1><script>throw new Error("torn")</script>',
+  '/complaint': '<h1>Complaint</h1><script>console.error("it hurts")</script>',
   '/policy': '<h1>Policy</h1><style>h1{color:red}</style>',
 }
 
@@ -44,4 +45,5 @@ test('a quiet page passes', () => look('/quiet'))
 test('a request that would leave this machine fails the test', () =>
   assert.rejects(look('/outside'), /left this machine: http:\/\/pictures\.example/))
 test('an error in a page fails the test', () => assert.rejects(look('/broken'), /page error: torn/))
+test('an error in the console fails the test', () => assert.rejects(look('/complaint'), /console: it hurts/))
 test('a broken content policy fails the test', () => assert.rejects(look('/policy'), /content policy: style-src/))
