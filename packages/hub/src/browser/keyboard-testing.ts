@@ -42,6 +42,9 @@ export async function tabTo(page: Page, wanted: RegExp): Promise<void> {
   assert.fail(`${wanted} is not reached by Tab, but ${passed.join(' | ')}`)
 }
 
-/** The next step brought the focus here by itself. */
-export const arrived = (page: Page, wanted: RegExp): Promise<true> =>
-  until(`the focus at ${wanted}`, async () => wanted.test((await focused(page)) ?? '') || null)
+/** The next step brought the focus here by itself; what has it. */
+export const arrived = (page: Page, wanted: RegExp): Promise<string> =>
+  until(`the focus at ${wanted}`, async () => {
+    const what = await focused(page)
+    return what !== null && wanted.test(what) && what
+  })
