@@ -27,7 +27,7 @@ const looks: Readonly<Record<string, BrowserContextOptions>> = {
   'dark, on a phone': { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
 }
 
-const patienceMs = 60_000
+const patienceMs = 120_000
 
 for (const [name, options] of Object.entries(looks))
   test(`axe finds nothing on any page, in any frame, at any step: ${name}`, { timeout: patienceMs }, async () => {
