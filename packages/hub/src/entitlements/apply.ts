@@ -79,6 +79,10 @@ async function perform(ctx: Ctx, taken: Claim, lane: Lane, calls: Told[]): Promi
   })
   if (!opened.ok) return { account: null, health: null, outcomes: taken.work.map((item) => fail(item, opened.failure)) }
   const connector = opened.value
+  // A process may be held up for longer than its lease: then another has the account, and nothing is asked any more.
+  const lost = () => (ctx.clock.now() < taken.until ? null : leaseEnded)
+  if (lost() !== null)
+    return { account: null, health: null, outcomes: taken.work.map((item) => fail(item, leaseEnded)) }
   const found = await findAccount(connector, taken, ctx.clock.now())
   if (!found.ok)
     return { account: null, health: found.failure, outcomes: taken.work.map((item) => fail(item, found.failure)) }
@@ -87,6 +91,7 @@ async function perform(ctx: Ctx, taken: Claim, lane: Lane, calls: Told[]): Promi
   let stopped: Failure | null = null
   for (const item of taken.work) {
     current = item
+    stopped ??= lost()
     const outcome: ItemOutcome =
       stopped !== null
         ? fail(item, { ...stopped, unsent: true })
@@ -98,7 +103,7 @@ async function perform(ctx: Ctx, taken: Claim, lane: Lane, calls: Told[]): Promi
     outcomes.push(outcome)
     if (outcome.failure !== null && stopped === null && stopsRest(outcome.failure)) stopped = outcome.failure
   }
-  const health = calls.length === 0 ? null : (stopped ?? 'ok')
+  const health = calls.length === 0 || stopped === leaseEnded ? null : (stopped ?? 'ok')
   return { account: update, outcomes, health }
 }
 
@@ -122,6 +127,13 @@ async function openSchool(ctx: Ctx, connectionId: string, options: OpenOptions):
 }
 
 const unusableWaitMs = 5 * minute
+
+const leaseEnded: Failure = {
+  class: 'unavailable',
+  code: 'lease_ended',
+  message: 'This process was held up for so long that another has taken the work over.',
+  unsent: true,
+}
 
 const staffAccount: Failure = {
   class: 'needs_person',

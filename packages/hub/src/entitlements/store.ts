@@ -12,6 +12,8 @@ import type { Actual, Wanted } from './rules.ts'
 /** What one claim takes on: the account and everything of it that is due. */
 export type Claim = {
   readonly token: string
+  /** From then on somebody else may work on the account. */
+  readonly until: Instant
   readonly account: ClaimedAccount
   readonly work: readonly WorkItem[]
 }
@@ -97,7 +99,7 @@ export async function claim(tx: Tx, ctx: Ctx, accountId: string): Promise<Claim 
     ctx,
     work.map((w) => startedEntry(account, w)),
   )
-  return { token, account, work }
+  return { token, until: tx.now + leaseMs, account, work }
 }
 
 type WorkRow = Omit<WorkItem, 'revision'> & { readonly revision: string }

@@ -54,7 +54,8 @@ const scopesOf: Readonly<Record<Role, readonly string[]>> = {
     'events:write',
     'timeline:read',
     'keys:write',
-    'identity:write',
+    // Not to write: whoever lists an issuer as trusted can sign in as anybody it names.
+    'identity:read',
     'organizations:read',
     'enrollments:read',
     'orders:read',

@@ -97,7 +97,12 @@ async function isReady(app: App): Promise<boolean> {
 /** The HTTP side: actions, webhooks, sign-in, checkout, pages and whatever else is given. */
 export async function buildDoor(
   app: App,
-  parts: { readonly registry: Registry; readonly identity: Identity; readonly demo: Demo | null },
+  parts: {
+    readonly registry: Registry
+    readonly identity: Identity
+    readonly demo: Demo | null
+    readonly trustProxy: readonly string[]
+  },
 ): Promise<Door> {
   const { registry, identity, demo } = parts
   const intake = createIntake(app)
@@ -111,6 +116,7 @@ export async function buildDoor(
   const server = await createServer(app, {
     registry,
     ready,
+    trustProxy: parts.trustProxy,
     callers: identity.callers,
     routes: [
       async (fastify) => {

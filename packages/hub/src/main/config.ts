@@ -21,6 +21,10 @@ export const settings = {
     null,
     { aliases: ['NEXT_PUBLIC_APP_URL'] },
   ),
+  trustProxy: optional(
+    'BURSAR_TRUST_PROXY',
+    'Addresses or networks of the proxies in front (10.0.0.0/8; separated by commas), whose X-Forwarded-For says who the client is. Left out: nobody is believed, and behind a proxy all clients share one network\u2019s limits.',
+  ),
   databaseUrl: optional(
     'DATABASE_URL',
     'A PostgreSQL server (15 or newer). Left out: an embedded PostgreSQL in the data folder.',

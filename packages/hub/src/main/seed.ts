@@ -13,6 +13,7 @@ import { sql } from '#db/sql.ts'
 import { createOrganization, updateOrganization } from '#identity/organizations.ts'
 import { addOrigin, originFrom } from '#identity/origins.ts'
 import { type Config, webhookSecrets } from './config.ts'
+import { listed } from './settings.ts'
 
 const kinds = ['course', 'bundle', 'program', 'class', 'offer', 'voucher', 'subscription'] as const
 const connectionSchema = z.strictObject({
@@ -137,12 +138,6 @@ export function seedFromEnvironment(config: Config): Seed | null {
     ],
   })
 }
-
-const listed = (text: string | null): string[] =>
-  (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
 
 /** `price_1=course:a+bundle:b, metadata.courseId:42=course:c` */
 export function mapProducts(map: string): unknown[] {

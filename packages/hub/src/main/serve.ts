@@ -15,6 +15,7 @@ import { checkKey, masterKey, secretsOf, writeRunFile } from './installation.ts'
 import { createLog } from './log.ts'
 import { prepareSchedules } from './schedules.ts'
 import { applySeed, readSeed, type Seed, seedFromEnvironment, seedOrigins } from './seed.ts'
+import { listed } from './settings.ts'
 
 export type Running = {
   /** Where HTTP is answered; null for a worker without a port. */
@@ -84,13 +85,7 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
     log,
     node,
     publicUrl: () => reachedAt,
-    trustedOrigins: [
-      ...seedOrigins(seed),
-      ...(config.trustedOrigins ?? '')
-        .split(',')
-        .map((o) => o.trim())
-        .filter((o) => o !== ''),
-    ],
+    trustedOrigins: [...seedOrigins(seed), ...listed(config.trustedOrigins)],
   })
   closers.add('http client', () => http.close())
   closers.add('database pools', () => app.db.close())
@@ -103,7 +98,12 @@ async function open(config: Config, log: Log, closers: Closers): Promise<Running
   const registry = buildRegistry()
   const identity = buildIdentity(app, { databaseUrl, secret: signInSecret(key), scopes: registry.scopes })
   closers.add('identity provider', () => identity.close())
-  const listening = await listen(config, app, { registry, identity, demo }, closers)
+  const listening = await listen(
+    config,
+    app,
+    { registry, identity, demo, trustProxy: listed(config.trustProxy) },
+    closers,
+  )
   if (listening !== null) reachedAt = config.publicUrl ?? listening.url
   if (config.role !== 'web') {
     const worker = await buildWorker(app, databaseUrl, {

@@ -88,3 +88,10 @@ export const address = (
     },
     options,
   )
+
+/** A setting that holds several values, separated by commas. */
+export const listed = (text: string | null): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')

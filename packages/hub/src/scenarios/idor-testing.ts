@@ -104,7 +104,7 @@ export async function createDoors(): Promise<Doors> {
   const secret = 'a secret for tests that nobody uses elsewhere 0123456789'
   const scopes = registry.scopes.filter((scope) => scope !== 'operator')
   const identity = buildIdentity(app, { databaseUrl: world.database.url, secret, scopes })
-  const { server } = await buildDoor(app, { registry, identity, demo: null })
+  const { server } = await buildDoor(app, { registry, identity, demo: null, trustProxy: [] })
   const { fastify } = server
   await fastify.ready()
   const ask = asking(fastify)
