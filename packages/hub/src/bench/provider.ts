@@ -85,6 +85,23 @@ const send = (res: ServerResponse, status: number, body: unknown) => {
   res.end(text)
 }
 
+/** The event a provider sends when a session was paid, as bytes: they are signed as they are. */
+function paidEvent(session: Session): Buffer {
+  const { line_items: _, ...object } = wire(session)
+  const event = {
+    id: `evt_${session.id.slice(-24)}`,
+    object: 'event',
+    api_version: '2026-10-28.endive',
+    created: seconds(),
+    livemode: false,
+    pending_webhooks: 1,
+    request: { id: null, idempotency_key: null },
+    type: 'checkout.session.completed',
+    data: { object: { ...object, payment_intent: object.payment_intent?.id ?? null } },
+  }
+  return Buffer.from(JSON.stringify(event))
+}
+
 export async function startProvider(answerMs: number, spent: TimeSpent, hubUrl: () => string): Promise<BenchProvider> {
   const byId = new Map<string, Session>()
   const byOrder = new Map<string, Session>()
@@ -132,19 +149,7 @@ export async function startProvider(answerMs: number, spent: TimeSpent, hubUrl: 
     pay: async (order, email) => {
       const session = found(order)
       session.email = email
-      const { line_items: _, ...object } = wire(session)
-      const event = {
-        id: `evt_${session.id.slice(-24)}`,
-        object: 'event',
-        api_version: '2026-10-28.endive',
-        created: seconds(),
-        livemode: false,
-        pending_webhooks: 1,
-        request: { id: null, idempotency_key: null },
-        type: 'checkout.session.completed',
-        data: { object: { ...object, payment_intent: object.payment_intent?.id ?? null } },
-      }
-      const body = Buffer.from(JSON.stringify(event))
+      const body = paidEvent(session)
       const signature = signStripe(body, benchSecret, seconds())
       const answer = await request(`${hubUrl()}/api/stripe/webhook`, {
         dispatcher: agent,

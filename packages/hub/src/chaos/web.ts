@@ -141,6 +141,14 @@ const isOver = (flow: Flow) => flow.ended !== null && flow.waiting.length === 0 
 
 const newFlow = (label: string): Flow => ({ label, waiting: [], running: 0, idle: null, ended: null, told: false })
 
+const ends = async (flow: Flow, work: Promise<string>): Promise<void> => {
+  try {
+    flow.ended = await work
+  } catch (error) {
+    flow.ended = error instanceof Error ? `threw ${error.message}` : 'threw'
+  }
+}
+
 export function createWeb(world: World, name: string): ChaosWeb {
   const state: State = { name, current: new AsyncLocalStorage(), dead: false }
   const app = gated(world, state)
@@ -162,16 +170,7 @@ export function createWeb(world: World, name: string): ChaosWeb {
     begin: async (label, work) => {
       const flow = newFlow(label)
       flows.push(flow)
-      void state.current.run(flow, () =>
-        work(app).then(
-          (outcome) => {
-            flow.ended = outcome
-          },
-          (error: unknown) => {
-            flow.ended = error instanceof Error ? `threw ${error.message}` : 'threw'
-          },
-        ),
-      )
+      void state.current.run(flow, () => ends(flow, work(app)))
       await untilStill(flows)
     },
     advance: async (pick) => {
