@@ -6,7 +6,8 @@ import { apply } from '#entitlements/apply.ts'
 export const openingLimitMs = 8 * second
 // A wait of this length is still a better answer than "preparing": a new account that is not visible yet.
 const nearMs = 2 * second
-const busyWaitMs = 200
+// A school that answers in 20 ms is done in 50; one that takes a second need not be asked after every moment.
+const busyWaitMs = { first: 15, growth: 1.6, most: 200 } as const
 
 /**
  * Opens seats in line, at most until the limit. Whatever is not done by then goes on in this process and by its job, so
@@ -32,11 +33,14 @@ export async function openWithin(ctx: Ctx, accounts: readonly string[], limitMs 
 }
 
 async function openOne(ctx: Ctx, accountId: string, deadline: number, signal: AbortSignal): Promise<void> {
+  let busy: number = busyWaitMs.first
   while (!signal.aborted && ctx.clock.now() < deadline) {
     const applied = await apply(ctx, accountId, { lane: 'interactive' })
     // Somebody else is at it right now, most likely the webhook's job: its result is ours.
-    if (applied.outcome === 'busy') await ctx.clock.sleep(busyWaitMs, signal)
-    else if (applied.outcome !== 'worked' || applied.dueAt === null) return
+    if (applied.outcome === 'busy') {
+      await ctx.clock.sleep(busy, signal)
+      busy = Math.min(busy * busyWaitMs.growth, busyWaitMs.most)
+    } else if (applied.outcome !== 'worked' || applied.dueAt === null) return
     else {
       const wait = applied.dueAt - ctx.clock.now()
       if (wait > nearMs || applied.dueAt > deadline) return
