@@ -334,7 +334,7 @@ table logout_token
   organization_id text not null
   received_at timestamp with time zone not null
 
-table mail_message
+table mail_message with (vacuum_truncate=false)
   attempts integer not null default 0
   created_at timestamp with time zone not null
   dedupe_key text

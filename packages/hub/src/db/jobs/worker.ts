@@ -44,6 +44,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     connectionString: options.url,
     max: connections,
     application_name: `bursar worker ${node}`,
+    // What is lost when the database itself dies are the last marks of who took or finished a job; such a job runs
+    // again, as after the death of a worker. The jobs themselves are written by the pools that wait for the disk.
+    options: '-c synchronous_commit=off',
   })
   // The library takes a failed query up by itself; without a listener an idle connection that breaks ends the program.
   const onBreak = (error: Error) => log.warn('a worker connection broke', { error: error.message })
