@@ -187,7 +187,7 @@ test('The embedded page takes country, code and card, asks the bank, and tells t
   shop.stage.sim.addPromotion({ code: 'TEN', percentOff: 10 })
   const page = await shop.visit()
   const { id, secret } = await shop.open('embedded_page', { automaticTax: true, allowPromotionCodes: true })
-  const open = `(await stripe.createEmbeddedCheckoutPage({ clientSecret: secret, onComplete: () => { globalThis.completed = true } })).mount('#here')`
+  const open = `(await stripe.createEmbeddedCheckoutPage({ clientSecret: secret, onComplete: () => document.body.append('It is complete.') })).mount('#here')`
   await run(page, open, secret)
   const second = await run(page, 'return stripe.createEmbeddedCheckoutPage({ clientSecret: secret })', secret)
   assert.match(String(second), /multiple Embedded Checkout/)
@@ -200,7 +200,7 @@ test('The embedded page takes country, code and card, asks the bank, and tells t
   await fillCard(form, '4000002500003155')
   await form.getByRole('button', { name: /^Pay/ }).click()
   await form.frameLocator('iframe').getByRole('button', { name: 'Complete' }).click()
-  await page.waitForFunction('globalThis.completed === true')
+  await page.getByText('It is complete.').waitFor()
   assert.ok(!page.url().includes('/back'), 'a card needs no way back')
   assert.deepEqual(shop.stage.sim.session(id)?.total_details, {
     amount_discount: 980,
