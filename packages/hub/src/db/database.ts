@@ -63,9 +63,7 @@ export function createPool(options: {
     types,
     // Statements are sent without waiting for the answers before them; each round trip costs a wake-up of two processes.
     pipeline: true,
-    // No sequential scans where an index serves: a plan made while a table was small is kept until statistics come, and
-    // made a fresh installation forty times slower for its first twenty seconds (docs/decisions/0020).
-    options: `-c timezone=UTC -c statement_timeout=${statementTimeoutMs} -c enable_seqscan=off${role === null ? '' : ` -c role=${role}`}`,
+    options: `-c timezone=UTC -c statement_timeout=${statementTimeoutMs}${role === null ? '' : ` -c role=${role}`}`,
   })
   // An idle connection that breaks is replaced at the next use; without a listener Node would end the program.
   pool.on('error', () => undefined)
