@@ -18,6 +18,27 @@ const whole = (name: string, text: string): number => {
 
 const storyTail = 40
 
+// A run takes five seconds, twenty beside other work. Rarely one stands still in a begun transaction, about one in a
+// hundred, and the same seed then runs to its end; why is not known. It is counted, told, and tried once more.
+const standsStillMs = 90_000
+const triesMax = 2
+
+/** The run of a seed; null when it stood still each time. What it left open ends with the process. */
+async function tried(options: Parameters<typeof run>[0], onStandstill: () => void) {
+  for (let n = 0; n < triesMax; n++) {
+    let timer: NodeJS.Timeout | undefined
+    const still = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), standsStillMs)
+    })
+    const result = await Promise.race([run(options), still])
+    clearTimeout(timer)
+    if (result !== null) return result
+    process.stderr.write(`seed ${options.seed} stood still for ${standsStillMs / 1_000} s\n`)
+    onStandstill()
+  }
+  return null
+}
+
 /**
  * `npm run chaos -- --seed N --runs M [--steps S] [--story]`: M storms with the seeds N, N+1, … A seed that fails
  * fails again. Prints one JSON line; exit 0 only without violations.
@@ -37,10 +58,18 @@ async function main(): Promise<number> {
     duplicates: 0,
     lost: 0,
     requests: 0,
+    stoodStill: 0,
   }
   const failing: number[] = []
   for (let i = 0; i < runs; i++) {
-    const result = await run({ seed: seed + i, steps: whole('steps', values.steps) })
+    const result = await tried({ seed: seed + i, steps: whole('steps', values.steps) }, () => {
+      total.stoodStill += 1
+    })
+    if (result === null) {
+      total.violations += 1
+      failing.push(seed + i)
+      continue
+    }
     total.runs += 1
     for (const key of ['steps', 'lives', 'kills', 'deliveries', 'duplicates', 'lost', 'requests'] as const)
       total[key] += result[key]
@@ -62,4 +91,5 @@ async function main(): Promise<number> {
   return total.violations === 0 ? 0 : 1
 }
 
-process.exitCode = await main()
+// At once: a run that stood still has left servers and connections behind.
+process.exit(await main())
