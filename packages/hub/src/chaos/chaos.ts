@@ -18,8 +18,8 @@ const whole = (name: string, text: string): number => {
 
 const storyTail = 40
 
-// A run takes five seconds, twenty beside other work. Rarely one stands still in a begun transaction, about one in a
-// hundred, and the same seed then runs to its end; why is not known. It is counted, told, and tried once more.
+// A run takes five seconds, twenty beside other work. One that stands still is told and tried once more: with another
+// timing of the database it ends, or the seed fails.
 const standsStillMs = 90_000
 const triesMax = 2
 

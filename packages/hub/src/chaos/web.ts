@@ -61,7 +61,13 @@ const enter = (flow: Flow | undefined, by: 1 | -1) => {
   flow.idle = null
 }
 
-type State = { readonly name: string; readonly current: AsyncLocalStorage<Flow>; dead: boolean }
+type State = {
+  readonly name: string
+  readonly current: AsyncLocalStorage<Flow>
+  /** True inside a transaction: a statement of its own in there is part of it, and stops nowhere. */
+  readonly inside: AsyncLocalStorage<boolean>
+  dead: boolean
+}
 
 /** Waits to be let on. Work outside any request goes on at once: it is one act of its own. */
 function stop(state: State, point: string, due: number | null, signal?: AbortSignal): Promise<void> {
@@ -90,6 +96,7 @@ const counted = async <T>(state: State, work: () => Promise<T>): Promise<T> => {
 
 /** A stop in the middle of something counted. */
 async function pause(state: State, point: string): Promise<void> {
+  if (state.inside.getStore() === true) return
   const flow = state.current.getStore()
   enter(flow, -1)
   try {
@@ -107,7 +114,7 @@ function gated(world: World, state: State): App {
     step: (at) => pause(state, at),
   })
   const db: Database = {
-    tx: (scope, work) => counted(state, () => inner.tx(scope, work)),
+    tx: (scope, work) => counted(state, () => inner.tx(scope, (tx) => state.inside.run(true, () => work(tx)))),
     direct: (statement) => counted(state, () => inner.direct(statement)),
     close: () => inner.close(),
   }
@@ -150,7 +157,7 @@ const ends = async (flow: Flow, work: Promise<string>): Promise<void> => {
 }
 
 export function createWeb(world: World, name: string): ChaosWeb {
-  const state: State = { name, current: new AsyncLocalStorage(), dead: false }
+  const state: State = { name, current: new AsyncLocalStorage(), inside: new AsyncLocalStorage(), dead: false }
   const app = gated(world, state)
   const flows: Flow[] = []
   const live = () => flows.filter((flow) => !isOver(flow))
